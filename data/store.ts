@@ -1,0 +1,491 @@
+/**
+ * The store of one node: versioned records, hints and meta values over an OrderedKv, written by one writer.
+ *
+ *   write(intents) ─┐                            ┌─ outcomes, when the batch is durable
+ *   write(intents) ─┼─► queue ─► group ─► batch ─┼─ outcomes
+ *   write(intents) ─┘    (all that is waiting)   └─ trees, ledger, ceiling
+ *
+ * Invariants
+ *  S1  At most one batch, or one slice of the background scan, is in flight (data/write-group.ts rests on it).
+ *  S2  `applied` and `present` are said only after the batch that holds the record, or an earlier one, was committed.
+ *  S3  After a failed batch nothing is acknowledged before the database was closed and opened again; what was in the
+ *      batch is `unknown` (FACTS F1), what waited behind it is refused.
+ *  S4  A record whose checksum fails is `damaged`: never returned, never said to be absent.
+ *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
+ */
+import { compareBytes, readU64, writeU64 } from './bytes.ts';
+import type { HybridClock } from './clock.ts';
+import { HintLedger } from './hint-ledger.ts';
+import type { NodeId, Partition } from './identifiers.ts';
+import { hashKey, partitionOfHash } from './key.ts';
+import {
+  DIRTY,
+  HINTS,
+  KEYSPACE,
+  META,
+  RECORDS,
+  hintKey,
+  hintReference,
+  hintsOf,
+  keyAfter,
+  leafRange,
+  metaKey,
+  parseDirtyMetaName,
+  parseHintKey,
+  parseRecordKey,
+  recordKey,
+} from './layout.ts';
+import { MerkleTrees } from './merkle.ts';
+import type { Durability, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
+import { isIntact, versionOf, type RecordBytes } from './record.ts';
+import { WriteGroup, UNKNOWN, flagsOf, type GroupContext, type WriteIntent, type WriteOutcome } from './write-group.ts';
+import { newest, type Version } from './version.ts';
+
+export interface StoreOptions {
+  readonly partitionCount: number;
+  readonly hashSeed: number;
+  readonly durability: Durability;
+  /** A group takes no more after this many bytes of records. */
+  readonly groupBytesMax: number;
+  /** Beyond this many waiting bytes a write is refused as `overloaded`. */
+  readonly queueBytesMax: number;
+  readonly hintBytesMax: number;
+  /** Between two attempts to reopen after a failed write. */
+  readonly reopenDelayMs: number;
+}
+
+/** What the store needs of the world. */
+export interface StorePorts {
+  readonly kv: OrderedKv;
+  readonly clock: HybridClock;
+  wallMs(): number;
+  sleep(milliseconds: number): Promise<void>;
+  report(event: StoreEvent): void;
+}
+
+export type StoreEvent =
+  | { readonly event: 'write-failed'; readonly error: unknown }
+  | { readonly event: 'reopened' }
+  | { readonly event: 'reopen-failed'; readonly error: unknown }
+  | { readonly event: 'damaged'; readonly databaseKey: Uint8Array }
+  | { readonly event: 'version-conflict'; readonly key: Uint8Array; readonly version: Version };
+
+export interface StoreCounters {
+  groups: number;
+  writes: number;
+  writeFailures: number;
+  reopens: number;
+  damagedFound: number;
+  versionConflicts: number;
+}
+
+export type ReadOutcome = RecordBytes | null | 'damaged';
+export type StoreState = 'open' | 'reopening' | 'closed';
+
+export interface StoredRecord {
+  readonly key: Uint8Array;
+  readonly record: RecordBytes;
+}
+
+export interface RecordSlice {
+  readonly records: readonly StoredRecord[];
+  /** Where the next slice starts (a database key), or null at the end. */
+  readonly next: Uint8Array | null;
+}
+
+type Done = (outcomes: readonly WriteOutcome[]) => void;
+
+interface Waiting {
+  readonly intents: readonly WriteIntent[];
+  readonly bytes: number;
+  readonly done: Done;
+}
+
+const REFUSED_OVERLOADED: WriteOutcome = { status: 'refused', reason: 'overloaded' };
+const REFUSED_UNAVAILABLE: WriteOutcome = { status: 'refused', reason: 'unavailable' };
+/** Damaged keys that are remembered, so that each is counted once. */
+const DAMAGED_KEYS_MAX = 100_000;
+
+/** The ceiling that an earlier run reserved; 0 in a new database. */
+export function readCeiling(kv: OrderedKv): number {
+  const bytes = kv.get(metaKey(META.ceiling));
+  return bytes === undefined ? 0 : readU64(bytes, 0);
+}
+
+export class Store implements GroupContext {
+  readonly trees: MerkleTrees;
+  readonly ledger = new HintLedger();
+  readonly durability: Durability;
+  readonly counters: StoreCounters = { groups: 0, writes: 0, writeFailures: 0, reopens: 0, damagedFound: 0, versionConflicts: 0 };
+  readonly #ports: StorePorts;
+  readonly #options: StoreOptions;
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #state: StoreState = 'open';
+  #draining: Promise<void> | null = null;
+  #slice: { readonly limits: ScanLimits; readonly resolve: (finished: boolean) => void } | null = null;
+  /** The background scan has passed every key below this; null: all. */
+  #scanned: Uint8Array | null = RECORDS.from;
+  readonly #damaged = new Set<string>();
+  /** Damage was met outside the scan, in a record that the trees may count. */
+  #rescan = false;
+
+  private constructor(ports: StorePorts, options: StoreOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.durability = options.durability;
+    this.trees = new MerkleTrees(options.partitionCount);
+  }
+
+  /** Takes over an open OrderedKv; `close` closes it. */
+  static async open(ports: StorePorts, options: StoreOptions): Promise<Store> {
+    const store = new Store(ports, options);
+    await store.#loadDirty();
+    return store;
+  }
+
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  get hintBytesMax(): number {
+    return this.#options.hintBytesMax;
+  }
+
+  /** Whether the trees and the ledger account for all that is stored. */
+  get isScanned(): boolean {
+    return this.#scanned === null && !this.#rescan;
+  }
+
+  get damagedKeys(): number {
+    return this.#damaged.size;
+  }
+
+  // --- reading -------------------------------------------------------------------------------------------------
+
+  /** The newest record of the key on this node, checked. Throws `RING_STORE_UNAVAILABLE` while closed. */
+  read(key: Uint8Array): ReadOutcome {
+    const hash = this.hashOf(key);
+    const databaseKey = recordKey(this.partitionOf(hash), hash, key);
+    const stored = this.get(databaseKey);
+    if (stored === undefined) return null;
+    if (isIntact(key, stored)) return stored;
+    this.damageFound(databaseKey);
+    return 'damaged';
+  }
+
+  /** The newest record among the hints for `targets`; references are left out, for they refer to `read`. */
+  readHints(key: Uint8Array, targets: readonly NodeId[]): RecordBytes | null {
+    const partitionOfKey = this.partitionOf(this.hashOf(key));
+    let found: RecordBytes | null = null;
+    for (const target of targets) {
+      const value = this.get(hintKey(target, partitionOfKey, key));
+      if (value === undefined || hintReference(value) !== null || !isIntact(key, value)) continue;
+      found = newerRecord(found, value);
+    }
+    return found;
+  }
+
+  /** What is stored for `target` and this key: the version of a hint, or null. */
+  hintVersionFor(key: Uint8Array, target: NodeId): Version | null {
+    const value = this.get(hintKey(target, this.partitionOf(this.hashOf(key)), key));
+    if (value === undefined) return null;
+    return hintReference(value) ?? (isIntact(key, value) ? versionOf(value) : null);
+  }
+
+  /** The intact records of one leaf, in key order, from `from` (a slice's `next`) on. Damaged ones are left out and counted. */
+  async leafSlice(partitionOfLeaf: Partition, leaf: number, from: Uint8Array | null, limits: ScanLimits): Promise<RecordSlice> {
+    const range = leafRange(partitionOfLeaf, leaf);
+    const entries = await this.#ports.kv.scan({ from: from ?? range.from, to: range.to }, limits);
+    const records: StoredRecord[] = [];
+    for (const entry of entries) {
+      const { key } = parseRecordKey(entry.key);
+      if (isIntact(key, entry.value)) records.push({ key, record: entry.value });
+      else this.damageFound(entry.key);
+    }
+    return { records, next: nextOf(entries, limits) };
+  }
+
+  /** Hinted records for `target`, from `from` on. References are followed; what cannot be read is left out, and stays. */
+  async hintSlice(target: NodeId, from: Uint8Array | null, limits: ScanLimits): Promise<RecordSlice> {
+    const range = hintsOf(target);
+    const entries = await this.#ports.kv.scan({ from: from ?? range.from, to: range.to }, limits);
+    const records: StoredRecord[] = [];
+    for (const entry of entries) {
+      const { key } = parseHintKey(entry.key);
+      const record = hintReference(entry.value) === null ? entry.value : this.read(key);
+      if (record !== null && record !== 'damaged' && isIntact(key, record)) records.push({ key, record });
+    }
+    return { records, next: nextOf(entries, limits) };
+  }
+
+  readMeta(name: string): Uint8Array | undefined {
+    return this.#ports.kv.get(metaKey(name));
+  }
+
+  // --- writing -------------------------------------------------------------------------------------------------
+
+  /** `done` gets one outcome for each intent, in order, when the group that holds them was committed. Never throws. */
+  write(intents: readonly WriteIntent[], done: Done): void {
+    let bytes = 0;
+    for (const intent of intents) bytes += bytesOf(intent);
+    if (this.#state !== 'open') {
+      done(intents.map(() => REFUSED_UNAVAILABLE));
+      return;
+    }
+    if (this.#queueBytes + bytes > this.#options.queueBytesMax && this.#queueBytes > 0) {
+      done(intents.map(() => REFUSED_OVERLOADED));
+      return;
+    }
+    this.#queue.push({ intents, bytes, done });
+    this.#queueBytes += bytes;
+    this.#wake();
+  }
+
+  /** Like `write`, for callers that are not on the hot path. */
+  async writeAll(intents: readonly WriteIntent[]): Promise<readonly WriteOutcome[]> {
+    return new Promise((resolve) => {
+      this.write(intents, resolve);
+    });
+  }
+
+  /** Raises the clock's ceiling to above `floor` on disk; resolves when that was done or was refused. */
+  async reserveCeiling(floor: number): Promise<void> {
+    this.#ports.clock.merge(floor);
+    if (this.#ports.clock.nextCeiling(this.#ports.wallMs()) === null) return;
+    await this.writeAll([]);
+  }
+
+  /**
+   * One slice of the background scan, which builds the trees and counts the hints, and checks every record on the way.
+   * Resolves to true when the scan has passed everything.
+   */
+  async scanSlice(limits: ScanLimits): Promise<boolean> {
+    if (this.isScanned || this.#state === 'closed' || this.#slice !== null) return this.isScanned;
+    return new Promise((resolve) => {
+      this.#slice = { limits, resolve };
+      this.#wake();
+    });
+  }
+
+  /** Waits for the batch in flight, refuses what is queued, closes the database. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#refuseQueue();
+    await this.#draining;
+    await this.#ports.kv.close();
+  }
+
+  // --- what a group needs (GroupContext) -----------------------------------------------------------------------
+
+  get(databaseKey: Uint8Array): Uint8Array | undefined {
+    return this.#ports.kv.get(databaseKey);
+  }
+
+  hashOf(key: Uint8Array): number {
+    return hashKey(key, this.#options.hashSeed);
+  }
+
+  partitionOf(hash: number): Partition {
+    return partitionOfHash(hash, this.#options.partitionCount);
+  }
+
+  isCounted(databaseKey: Uint8Array): boolean {
+    return this.#scanned === null || compareBytes(databaseKey, this.#scanned) < 0;
+  }
+
+  damageFound(databaseKey: Uint8Array): void {
+    const name = Buffer.from(databaseKey).toString('latin1');
+    if (this.#damaged.has(name)) return;
+    if (this.#damaged.size < DAMAGED_KEYS_MAX) this.#damaged.add(name);
+    this.counters.damagedFound++;
+    if (this.isCounted(databaseKey)) this.#rescan = true;
+    this.#ports.report({ event: 'damaged', databaseKey });
+  }
+
+  damageReplaced(databaseKey: Uint8Array): void {
+    this.#damaged.delete(Buffer.from(databaseKey).toString('latin1'));
+  }
+
+  versionConflict(key: Uint8Array, version: Version): void {
+    this.counters.versionConflicts++;
+    this.#ports.report({ event: 'version-conflict', key, version });
+  }
+
+  // --- the single writer ---------------------------------------------------------------------------------------
+
+  #wake(): void {
+    this.#draining ??= this.#drain();
+  }
+
+  /** Runs while anything waits. Groups and scan slices take turns, so that neither starves the other (S1). */
+  async #drain(): Promise<void> {
+    // One turn of the microtask queue: what the same frame brings still joins the first group.
+    await Promise.resolve();
+    while (this.#queue.length > 0 || this.#slice !== null) {
+      if (this.#queue.length > 0) await this.#commitGroup();
+      const slice = this.#slice;
+      this.#slice = null;
+      if (slice !== null) slice.resolve(await this.#scan(slice.limits));
+    }
+    this.#draining = null;
+  }
+
+  async #commitGroup(): Promise<void> {
+    const waiting = this.#takeGroup();
+    const group = new WriteGroup(this);
+    let outcomes: WriteOutcome[][];
+    try {
+      outcomes = waiting.map((item) => item.intents.map((intent) => group.add(intent)));
+    } catch (error) {
+      // A lookup failed: nothing was written.
+      this.#ports.report({ event: 'write-failed', error });
+      for (const item of waiting) item.done(item.intents.map(() => REFUSED_UNAVAILABLE));
+      return;
+    }
+    const { clock } = this.#ports;
+    clock.merge(group.newestTimestamp);
+    const ceiling = clock.nextCeiling(this.#ports.wallMs());
+    if (ceiling !== null) group.batch.put(metaKey(META.ceiling), u64(ceiling));
+    if (group.batch.size > 0) {
+      try {
+        await this.#ports.kv.write(group.batch, this.#options.durability);
+      } catch (error) {
+        await this.#failed(waiting, outcomes, error);
+        return;
+      }
+      if (ceiling !== null) clock.ceilingReserved(ceiling);
+      group.committed();
+      this.counters.groups++;
+      this.counters.writes += group.batch.size;
+    }
+    for (const [index, item] of waiting.entries()) item.done(outcomes[index] ?? []);
+  }
+
+  #takeGroup(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const item of this.#queue) {
+      if (count > 0 && bytes + item.bytes > this.#options.groupBytesMax) break;
+      bytes += item.bytes;
+      count++;
+    }
+    this.#queueBytes -= bytes;
+    if (count === this.#queue.length) {
+      const all = this.#queue;
+      this.#queue = [];
+      return all;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** S3. What the group found superseded or refused stays so: no write of it was in the batch. */
+  async #failed(waiting: readonly Waiting[], outcomes: readonly (readonly WriteOutcome[])[], error: unknown): Promise<void> {
+    this.counters.writeFailures++;
+    this.#ports.report({ event: 'write-failed', error });
+    if (this.#state === 'open') this.#state = 'reopening';
+    for (const [index, item] of waiting.entries()) {
+      item.done((outcomes[index] ?? []).map((outcome) => (outcome.status === 'applied' || outcome.status === 'present' ? UNKNOWN : outcome)));
+    }
+    this.#refuseQueue();
+    while (this.#state === 'reopening') {
+      try {
+        await this.#ports.kv.reopen();
+        this.counters.reopens++;
+        this.#restartScan();
+        this.#state = 'open';
+        this.#ports.report({ event: 'reopened' });
+      } catch (reopenError) {
+        this.#ports.report({ event: 'reopen-failed', error: reopenError });
+        await this.#ports.sleep(this.#options.reopenDelayMs);
+      }
+    }
+  }
+
+  #refuseQueue(): void {
+    const refused = this.#queue;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    for (const item of refused) item.done(item.intents.map(() => REFUSED_UNAVAILABLE));
+  }
+
+  // --- the background scan -------------------------------------------------------------------------------------
+
+  #restartScan(): void {
+    this.#rescan = false;
+    this.#scanned = RECORDS.from;
+    this.trees.clear();
+    this.ledger.clearCounts();
+  }
+
+  /** Runs between two groups (S1), so that what it counts cannot change under it. */
+  async #scan(limits: ScanLimits): Promise<boolean> {
+    if (this.#state !== 'open') return false;
+    if (this.#rescan && this.#scanned === null) this.#restartScan();
+    const from = this.#scanned;
+    if (from === null) return true;
+    const range = from[0] === KEYSPACE.record ? { from, to: RECORDS.to } : { from, to: HINTS.to };
+    let entries: readonly KvEntry[];
+    try {
+      entries = await this.#ports.kv.scan(range, limits);
+    } catch (error) {
+      this.#ports.report({ event: 'write-failed', error });
+      await this.#ports.sleep(this.#options.reopenDelayMs);
+      return false;
+    }
+    for (const entry of entries) {
+      if (from[0] === KEYSPACE.record) this.#countRecord(entry);
+      else this.ledger.adjust(parseHintKey(entry.key).target, 1, entry.key.length + entry.value.length);
+    }
+    const next = nextOf(entries, limits);
+    if (next !== null) this.#scanned = next;
+    else this.#scanned = from[0] === KEYSPACE.record ? HINTS.from : null;
+    return this.isScanned;
+  }
+
+  #countRecord(entry: KvEntry): void {
+    const { partition, hash, key } = parseRecordKey(entry.key);
+    if (isIntact(key, entry.value)) this.trees.add(partition, hash, key, versionOf(entry.value), flagsOf(entry.value));
+    else this.damageFound(entry.key);
+  }
+
+  async #loadDirty(): Promise<void> {
+    const entries = await this.#ports.kv.scan(DIRTY, { entriesMax: 1_000_000, bytesMax: 64 << 20 });
+    for (const entry of entries) {
+      const dirty = parseDirtyMetaName(Buffer.from(entry.key.subarray(1)).toString());
+      if (dirty !== null) this.ledger.markDirty(dirty.target, dirty.partition);
+    }
+  }
+}
+
+function newerRecord(a: RecordBytes | null, b: RecordBytes): RecordBytes {
+  if (a === null) return b;
+  const [left, right] = [versionOf(a), versionOf(b)];
+  return newest(left, right) === left ? a : b;
+}
+
+function nextOf(entries: readonly KvEntry[], limits: ScanLimits): Uint8Array | null {
+  const last = entries.at(-1);
+  if (last === undefined) return null;
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.key.length + entry.value.length;
+  return entries.length >= limits.entriesMax || bytes >= limits.bytesMax ? keyAfter(last.key) : null;
+}
+
+function bytesOf(intent: WriteIntent): number {
+  switch (intent.kind) {
+    case 'record':
+    case 'hint':
+      return intent.key.length + intent.record.length + 64;
+    case 'drop-hint':
+      return intent.key.length + 64;
+    case 'meta':
+      return intent.name.length + (intent.value?.length ?? 0);
+  }
+}
+
+function u64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  writeU64(bytes, 0, value);
+  return bytes;
+}

@@ -1,0 +1,253 @@
+/**
+ * One group of the single writer: many writes turned into one batch.
+ *
+ * Atomicity: a group is built and committed while no other batch is in flight, so what is looked up here is what the
+ * batch will meet; within the group, later writes see earlier ones through `#pending`. That makes read-compare-write
+ * atomic within the node without a lock.
+ *
+ * Invariants
+ *  G1  A record is replaced only by a newer one; a damaged one by any.
+ *  G2  A record, the hints that rest on it and the clock's ceiling above it are in one batch (FACTS F5).
+ *  G3  What the group changes in the Merkle trees and the hint ledger takes effect when the batch has been committed,
+ *      and not at all when it failed.
+ */
+import { readU32 } from './bytes.ts';
+import type { HintLedger } from './hint-ledger.ts';
+import type { NodeId, Partition } from './identifiers.ts';
+import { PRESENT, dirtyMetaName, encodeHintReference, hintKey, hintReference, metaKey, orderedKey, parseDirtyMetaName, recordKey } from './layout.ts';
+import type { MerkleTrees } from './merkle.ts';
+import { KvBatch } from './ordered-kv.ts';
+import { isIntact, isTombstone, versionOf, FLAG_TOMBSTONE, type RecordBytes } from './record.ts';
+import { compareVersions, type Version } from './version.ts';
+
+export type WriteIntent =
+  /** Keep the record if it is newer than what is here; for each of `hintFor` also a hint that refers to it. */
+  | { readonly kind: 'record'; readonly key: Uint8Array; readonly record: RecordBytes; readonly hintFor: readonly NodeId[] }
+  /** Keep the record for `target`, which missed it. */
+  | { readonly kind: 'hint'; readonly target: NodeId; readonly key: Uint8Array; readonly record: RecordBytes }
+  /** The target has `version`: forget the hint unless it is newer by now. */
+  | { readonly kind: 'drop-hint'; readonly target: NodeId; readonly key: Uint8Array; readonly version: Version }
+  | { readonly kind: 'meta'; readonly name: string; readonly value: Uint8Array | null };
+
+export type WriteOutcome =
+  | { readonly status: 'applied' }
+  /** This very version was here before. */
+  | { readonly status: 'present' }
+  /** Something newer was here before, and stays. */
+  | { readonly status: 'superseded'; readonly version: Version }
+  /** Certainly not applied. */
+  | { readonly status: 'refused'; readonly reason: 'overloaded' | 'unavailable' | 'hints-full' | 'damaged' }
+  /** The batch failed: applied or not, and what was applied may be lost or surface later. */
+  | { readonly status: 'unknown' };
+
+export const APPLIED: WriteOutcome = { status: 'applied' };
+export const OUTCOME_PRESENT: WriteOutcome = { status: 'present' };
+export const UNKNOWN: WriteOutcome = { status: 'unknown' };
+const HINTS_FULL: WriteOutcome = { status: 'refused', reason: 'hints-full' };
+const DAMAGED: WriteOutcome = { status: 'refused', reason: 'damaged' };
+
+interface TreeChange {
+  readonly partition: Partition;
+  readonly hash: number;
+  readonly key: Uint8Array;
+  readonly before: RecordBytes | null;
+  readonly after: RecordBytes;
+}
+
+/** What a group needs of the store. */
+export interface GroupContext {
+  readonly hintBytesMax: number;
+  readonly trees: MerkleTrees;
+  readonly ledger: HintLedger;
+  hashOf(key: Uint8Array): number;
+  partitionOf(hash: number): Partition;
+  get(databaseKey: Uint8Array): Uint8Array | undefined;
+  /** Whether the background scan is past this key, so that the writer accounts for it. */
+  isCounted(databaseKey: Uint8Array): boolean;
+  damageFound(databaseKey: Uint8Array): void;
+  damageReplaced(databaseKey: Uint8Array): void;
+  versionConflict(key: Uint8Array, version: Version): void;
+}
+
+export class WriteGroup {
+  readonly batch = new KvBatch();
+  readonly #context: GroupContext;
+  /** Database key (latin1) → the value that this group puts there; null: deleted. */
+  readonly #pending = new Map<string, Uint8Array | null>();
+  readonly #treeChanges: TreeChange[] = [];
+  /** What is rare: hints, dirty partitions, damage. */
+  readonly #effects: (() => void)[] = [];
+  #hintBytes = 0;
+  #newestTimestamp = 0;
+
+  constructor(context: GroupContext) {
+    this.#context = context;
+  }
+
+  /** The greatest timestamp among the records of the group. */
+  get newestTimestamp(): number {
+    return this.#newestTimestamp;
+  }
+
+  add(intent: WriteIntent): WriteOutcome {
+    switch (intent.kind) {
+      case 'record':
+        return this.#addRecord(intent.key, intent.record, intent.hintFor);
+      case 'hint':
+        return this.#addHint(intent.target, intent.key, intent.record);
+      case 'drop-hint':
+        return this.#dropHint(intent.target, intent.key, intent.version);
+      case 'meta':
+        return this.#putMeta(intent.name, intent.value);
+    }
+  }
+
+  /** Brings trees and ledger up to what the committed batch holds (G3). */
+  committed(): void {
+    const trees = this.#context.trees;
+    for (const { partition, hash, key, before, after } of this.#treeChanges) {
+      if (before !== null) trees.remove(partition, hash, key, versionOf(before), flagsOf(before));
+      trees.add(partition, hash, key, versionOf(after), flagsOf(after));
+    }
+    for (const effect of this.#effects) effect();
+  }
+
+  #addRecord(key: Uint8Array, record: RecordBytes, hintFor: readonly NodeId[]): WriteOutcome {
+    if (!isIntact(key, record)) return DAMAGED;
+    const hash = this.#context.hashOf(key);
+    const partitionOfKey = this.#context.partitionOf(hash);
+    const databaseKey = recordKey(partitionOfKey, hash, key);
+    const current = this.#current(databaseKey, key);
+    const outcome = this.#keepNewest(databaseKey, key, partitionOfKey, hash, current, record);
+    if (hintFor.length > 0) {
+      const version = outcome.status === 'superseded' ? outcome.version : versionOf(record);
+      for (const target of hintFor) this.#referTo(target, partitionOfKey, key, version);
+    }
+    return outcome;
+  }
+
+  #keepNewest(databaseKey: Uint8Array, key: Uint8Array, partitionOfKey: Partition, hash: number, current: RecordBytes | null, record: RecordBytes): WriteOutcome {
+    const version = versionOf(record);
+    if (version.timestamp > this.#newestTimestamp) this.#newestTimestamp = version.timestamp;
+    const currentVersion = current === null ? null : versionOf(current);
+    if (current !== null && currentVersion !== null) {
+      const order = compareVersions(version, currentVersion);
+      if (order < 0) return { status: 'superseded', version: currentVersion };
+      if (order === 0 && !this.#winsConflict(key, current, record)) return OUTCOME_PRESENT;
+    }
+    this.#put(databaseKey, record);
+    if (current === null) this.batch.put(orderedKey(key), PRESENT);
+    if (this.#context.isCounted(databaseKey)) {
+      this.#treeChanges.push({ partition: partitionOfKey, hash, key, before: current, after: record });
+    }
+    return APPLIED;
+  }
+
+  /** Two records with one version differ: a bug somewhere. Count it, and keep the same one everywhere: the greater checksum. */
+  #winsConflict(key: Uint8Array, current: RecordBytes, record: RecordBytes): boolean {
+    const [ours, theirs] = [readU32(current, 14), readU32(record, 14)];
+    if (ours === theirs) return false;
+    this.#context.versionConflict(key, versionOf(record));
+    return theirs > ours;
+  }
+
+  #addHint(target: NodeId, key: Uint8Array, record: RecordBytes): WriteOutcome {
+    if (!isIntact(key, record)) return DAMAGED;
+    const version = versionOf(record);
+    if (version.timestamp > this.#newestTimestamp) this.#newestTimestamp = version.timestamp;
+    return this.#putHint(target, this.#context.partitionOf(this.#context.hashOf(key)), key, version, record);
+  }
+
+  /** A hint for a record that this node keeps itself. Without room for it the sweep is told to look. */
+  #referTo(target: NodeId, partitionOfKey: Partition, key: Uint8Array, version: Version): void {
+    const outcome = this.#putHint(target, partitionOfKey, key, version, encodeHintReference(version));
+    if (outcome.status === 'refused') this.#markDirty(target, partitionOfKey);
+  }
+
+  #putHint(target: NodeId, partitionOfKey: Partition, key: Uint8Array, version: Version, value: Uint8Array): WriteOutcome {
+    const databaseKey = hintKey(target, partitionOfKey, key);
+    const current = this.#value(databaseKey);
+    const currentVersion = current === null ? null : hintVersion(key, current);
+    if (currentVersion !== null) {
+      const order = compareVersions(version, currentVersion);
+      if (order < 0) return { status: 'superseded', version: currentVersion };
+      if (order === 0) return OUTCOME_PRESENT;
+    }
+    const before = current === null ? 0 : databaseKey.length + current.length;
+    const growth = databaseKey.length + value.length - before;
+    if (this.#context.ledger.bytes + this.#hintBytes + growth > this.#context.hintBytesMax) {
+      this.#markDirty(target, partitionOfKey);
+      return HINTS_FULL;
+    }
+    this.#put(databaseKey, value);
+    this.#account(databaseKey, target, current === null ? 1 : 0, growth);
+    return APPLIED;
+  }
+
+  #dropHint(target: NodeId, key: Uint8Array, version: Version): WriteOutcome {
+    const databaseKey = hintKey(target, this.#context.partitionOf(this.#context.hashOf(key)), key);
+    const current = this.#value(databaseKey);
+    if (current === null) return OUTCOME_PRESENT;
+    const currentVersion = hintVersion(key, current);
+    if (currentVersion !== null && compareVersions(currentVersion, version) > 0) return { status: 'superseded', version: currentVersion };
+    this.#pending.set(mapKey(databaseKey), null);
+    this.batch.delete(databaseKey);
+    this.#account(databaseKey, target, -1, -(databaseKey.length + current.length));
+    return APPLIED;
+  }
+
+  #account(databaseKey: Uint8Array, target: NodeId, hints: number, bytes: number): void {
+    if (!this.#context.isCounted(databaseKey)) return;
+    this.#hintBytes += bytes;
+    this.#effects.push(() => this.#context.ledger.adjust(target, hints, bytes));
+  }
+
+  #markDirty(target: NodeId, partitionOfKey: Partition): void {
+    if (this.#context.ledger.isDirty(target, partitionOfKey)) return;
+    this.batch.put(metaKey(dirtyMetaName(target, partitionOfKey)), PRESENT);
+    this.#effects.push(() => this.#context.ledger.markDirty(target, partitionOfKey));
+  }
+
+  #putMeta(name: string, value: Uint8Array | null): WriteOutcome {
+    if (value === null) this.batch.delete(metaKey(name));
+    else this.batch.put(metaKey(name), value);
+    const dirty = parseDirtyMetaName(name);
+    if (dirty !== null && value === null) this.#effects.push(() => this.#context.ledger.clearDirty(dirty.target, dirty.partition));
+    return APPLIED;
+  }
+
+  #put(databaseKey: Uint8Array, value: Uint8Array): void {
+    this.#pending.set(mapKey(databaseKey), value);
+    this.batch.put(databaseKey, value);
+  }
+
+  #value(databaseKey: Uint8Array): Uint8Array | null {
+    const pending = this.#pending.get(mapKey(databaseKey));
+    return pending === undefined ? (this.#context.get(databaseKey) ?? null) : pending;
+  }
+
+  /** The intact record that is stored, or null; a damaged one counts as none (G1). */
+  #current(databaseKey: Uint8Array, key: Uint8Array): RecordBytes | null {
+    const pending = this.#pending.get(mapKey(databaseKey));
+    if (pending !== undefined) return pending;
+    const stored = this.#context.get(databaseKey);
+    if (stored === undefined) return null;
+    if (isIntact(key, stored)) return stored;
+    this.#context.damageFound(databaseKey);
+    this.#effects.push(() => this.#context.damageReplaced(databaseKey));
+    return null;
+  }
+}
+
+/** The version of a stored hint; null when it is damaged, and so older than any. */
+export function hintVersion(key: Uint8Array, value: Uint8Array): Version | null {
+  return hintReference(value) ?? (isIntact(key, value) ? versionOf(value) : null);
+}
+
+export function flagsOf(record: RecordBytes): number {
+  return isTombstone(record) ? FLAG_TOMBSTONE : 0;
+}
+
+function mapKey(databaseKey: Uint8Array): string {
+  return Buffer.from(databaseKey.buffer, databaseKey.byteOffset, databaseKey.byteLength).toString('latin1');
+}

@@ -1,0 +1,21 @@
+/** The limits of the wire, each with a name; PROTOCOL.md lists them. */
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/index.ts';
+
+export { KEY_BYTES_MAX, VALUE_BYTES_MAX };
+
+/** Version of the protocol; a peer with another one is refused. */
+export const PROTOCOL_VERSION = 1;
+/** A frame from a client or a peer; a larger one closes the connection with 1009. */
+export const FRAME_BYTES_MAX = 8 * 1_048_576;
+/** What a sender puts into one frame before it starts the next; one message may go beyond, a frame's limit never. */
+export const FRAME_BYTES_TARGET = 1_048_576;
+export const MESSAGES_PER_FRAME_MAX = 65_536;
+/** Nesting of arrays in a frame; deeper ones are refused before they are decoded. */
+export const NESTING_MAX = 4;
+/** A request may ask for no more time than this. */
+export const TIMEOUT_MS_MAX = 600_000;
+/** Bytes waiting to be sent to one client from which on its requests are no longer read, and at which they are again. */
+export const SEND_BUFFER_HIGH_BYTES = 8 * 1_048_576;
+export const SEND_BUFFER_LOW_BYTES = 1_048_576;
+/** Bytes waiting to be sent to one connection at which it is closed with 1013. */
+export const SEND_BUFFER_BYTES_MAX = 64 * 1_048_576;

@@ -1,0 +1,214 @@
+/**
+ * Every message, once: what stands on the wire, which node and client both import.
+ *
+ * A binary frame is a msgpack array of messages; a message is a positional array whose first element is its type and
+ * whose second is its id. A reply carries the id of its request. Numbers of types, statuses and levels are fixed.
+ * Between peers the first message of every frame is `[FRAME_HEADER, epoch, clock]`.
+ */
+import type { Epoch, Incarnation, NodeId, Partition, RecordBytes, Version } from '../data/index.ts';
+import type { ErrorNumber } from './errors.ts';
+
+export const TYPE = {
+  frameHeader: 0,
+  // client → node
+  put: 1,
+  get: 2,
+  delete: 3,
+  status: 4,
+  converged: 5,
+  control: 6,
+  locate: 7,
+  ping: 8,
+  // node → client
+  written: 17,
+  value: 18,
+  json: 19,
+  pong: 20,
+  failed: 31,
+  // peer requests
+  hello: 32,
+  write: 33,
+  hint: 34,
+  read: 35,
+  handOff: 36,
+  sweepRoots: 37,
+  sweepLeaves: 38,
+  sweepVersions: 39,
+  sweepRecords: 40,
+  roots: 41,
+  nodeStatus: 42,
+  heartbeat: 43,
+  // peer replies
+  welcome: 64,
+  refused: 65,
+  stored: 66,
+  found: 67,
+  handedOff: 68,
+  differing: 69,
+  leaves: 70,
+  newer: 71,
+  rootList: 72,
+  nodeStatusReply: 73,
+  heartbeatReply: 74,
+} as const;
+
+/** Consistency levels by their number on the wire. */
+export const LEVELS = ['available', 'one', 'quorum', 'all'] as const;
+export type Consistency = (typeof LEVELS)[number];
+export type LevelNumber = 0 | 1 | 2 | 3;
+
+export type FrameHeader = readonly [type: 0, epoch: Epoch, clock: number];
+
+// --- clients -----------------------------------------------------------------------------------------------------
+
+/** `timeoutMs` 0: the node's default. */
+export type PutMessage = readonly [type: 1, id: number, key: Uint8Array, value: Uint8Array, level: LevelNumber, timeoutMs: number];
+export type GetMessage = readonly [type: 2, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number];
+export type DeleteMessage = readonly [type: 3, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number];
+export type StatusMessage = readonly [type: 4, id: number];
+export type ConvergedMessage = readonly [type: 5, id: number];
+/** A test control (`partition`, `skew`, `pause` …) as JSON text; refused unless the daemon was started with it. */
+export type ControlMessage = readonly [type: 6, id: number, command: string];
+/** Where a key lives: answered as JSON. */
+export type LocateMessage = readonly [type: 7, id: number, key: Uint8Array];
+export type PingMessage = readonly [type: 8, id: number];
+export type ClientRequest = PutMessage | GetMessage | DeleteMessage | StatusMessage | ConvergedMessage | ControlMessage | LocateMessage | PingMessage;
+
+/**
+ * `durableOn`: node ids that have the record on disk as replicas. `hints`: target, holder, target, holder … of the
+ * stand-ins that have a durable hint. `fsync` 1: "on disk" means after an fsync; 0: in the operating system's cache.
+ */
+export type WrittenMessage = readonly [type: 17, id: number, version: Uint8Array, durableOn: readonly number[], hints: readonly number[], fsync: 0 | 1];
+/** `value` null: absent (`version` null too) or deleted. `replied`: node ids whose answer was counted. */
+export type ValueMessage = readonly [type: 18, id: number, value: Uint8Array | null, version: Uint8Array | null, replied: readonly number[]];
+/** The answer to status, converged, control and locate: JSON text. */
+export type JsonMessage = readonly [type: 19, id: number, json: string];
+export type PongMessage = readonly [type: 20, id: number];
+/** `id` null when the request could not be read. `version`: that of a write whose outcome is unknown. */
+export type FailedMessage = readonly [
+  type: 31,
+  id: number | null,
+  code: ErrorNumber,
+  message: string,
+  required: number,
+  received: number,
+  version: Uint8Array | null,
+];
+export type ClientReply = WrittenMessage | ValueMessage | JsonMessage | PongMessage | FailedMessage;
+
+// --- peers -------------------------------------------------------------------------------------------------------
+
+/** The first message of a peer link; nothing else is read before `welcome`. */
+export type HelloMessage = readonly [
+  type: 32,
+  id: number,
+  protocolVersion: number,
+  clusterId: string,
+  topologyDigest: string,
+  from: NodeId,
+  to: NodeId,
+  incarnation: Incarnation,
+];
+/** Keep this record; `hintFor`: also keep a hint for these replicas, which missed it. */
+export type WriteMessage = readonly [type: 33, id: number, key: Uint8Array, record: RecordBytes, hintFor: readonly NodeId[]];
+/** Keep this record for `target`, which missed it. */
+export type HintMessage = readonly [type: 34, id: number, target: NodeId, key: Uint8Array, record: RecordBytes];
+/** What do you have of this key, as its replica or as a stand-in for one? */
+export type ReadMessage = readonly [type: 35, id: number, key: Uint8Array];
+/** Hints delivered: key, record, key, record … Answered when all are durable. */
+export type HandOffMessage = readonly [type: 36, id: number, records: readonly Uint8Array[]];
+/** partition (2) · root (8), repeated: the partitions that both keep and whose trees are built. */
+export type SweepRootsMessage = readonly [type: 37, id: number, roots: Uint8Array];
+/** The 256 leaves (8 bytes each) of a partition. */
+export type SweepLeavesMessage = readonly [type: 38, id: number, partition: Partition, leaves: Uint8Array];
+/** All that the sender has in one stretch of a leaf: key, version, key, version … `from`, `to`: database keys, empty for the leaf's own ends. */
+export type SweepVersionsMessage = readonly [
+  type: 39,
+  id: number,
+  partition: Partition,
+  leaf: number,
+  from: Uint8Array,
+  to: Uint8Array,
+  versions: readonly Uint8Array[],
+];
+/** Records that the receiver lacks: key, record, key, record … Answered when all are durable. */
+export type SweepRecordsMessage = readonly [type: 40, id: number, records: readonly Uint8Array[]];
+/** The roots of all your partitions, for `converged`. */
+export type RootsMessage = readonly [type: 41, id: number];
+export type NodeStatusMessage = readonly [type: 42, id: number];
+export type HeartbeatMessage = readonly [type: 43, id: number];
+export type PeerRequest =
+  | HelloMessage
+  | WriteMessage
+  | HintMessage
+  | ReadMessage
+  | HandOffMessage
+  | SweepRootsMessage
+  | SweepLeavesMessage
+  | SweepVersionsMessage
+  | SweepRecordsMessage
+  | RootsMessage
+  | NodeStatusMessage
+  | HeartbeatMessage;
+
+/** What became of one write on one node. */
+export const STORED = { applied: 0, present: 1, superseded: 2, refused: 3, unknown: 4, hintsFull: 5 } as const;
+export type StoredStatus = (typeof STORED)[keyof typeof STORED];
+/** What one node knows of a key. `untrusted`: nothing, but its silence does not count. */
+export const FOUND = { record: 0, absent: 1, damaged: 2, failed: 3, untrusted: 4 } as const;
+export type FoundStatus = (typeof FOUND)[keyof typeof FOUND];
+
+export type WelcomeMessage = readonly [type: 64, id: number, from: NodeId, incarnation: Incarnation];
+/** After this the link is closed. */
+export type RefusedMessage = readonly [type: 65, id: number, code: ErrorNumber, message: string];
+/** `version`: the newer one, when the status is `superseded`. `fsync`: see `WrittenMessage`. */
+export type StoredMessage = readonly [type: 66, id: number, status: StoredStatus, version: Uint8Array | null];
+export type FoundMessage = readonly [type: 67, id: number, status: FoundStatus, record: RecordBytes | null];
+/** `ok` 1: all are durable; 0: none may be counted on. */
+export type HandedOffMessage = readonly [type: 68, id: number, ok: 0 | 1];
+/** The partitions (2 bytes each) whose roots differ. */
+export type DifferingMessage = readonly [type: 69, id: number, partitions: Uint8Array];
+/** The receiver's own leaves; empty when its tree is not built. */
+export type LeavesMessage = readonly [type: 70, id: number, leaves: Uint8Array];
+/** `records`: key, record … that the asker lacks. `wanted`: keys of which the asker has the newer. `more` 1: ask again from the last. */
+export type NewerMessage = readonly [type: 71, id: number, records: readonly Uint8Array[], wanted: readonly Uint8Array[], resumeFrom: Uint8Array | null];
+/** partition (2) · root (8), repeated; `complete` 0 while trees are being built. */
+export type RootListMessage = readonly [type: 72, id: number, complete: 0 | 1, roots: Uint8Array];
+export type NodeStatusReplyMessage = readonly [type: 73, id: number, json: string];
+/** `wallMs`: the sender's wall clock, to report drift. */
+export type HeartbeatReplyMessage = readonly [type: 74, id: number, wallMs: number];
+export type PeerReply =
+  | WelcomeMessage
+  | RefusedMessage
+  | StoredMessage
+  | FoundMessage
+  | HandedOffMessage
+  | DifferingMessage
+  | LeavesMessage
+  | NewerMessage
+  | RootListMessage
+  | NodeStatusReplyMessage
+  | HeartbeatReplyMessage;
+
+// --- answers, as programs see them --------------------------------------------------------------------------------
+
+/** An acknowledged write. */
+export interface WriteAnswer {
+  readonly version: Version;
+  /** Replicas that have the record on disk. */
+  readonly durableOn: readonly number[];
+  /** Stand-ins that have a durable hint, and for whom. */
+  readonly hints: readonly { readonly target: number; readonly holder: number }[];
+  /** Whether "on disk" means after an fsync. */
+  readonly fsync: boolean;
+}
+
+/** What a read found. */
+export interface ReadAnswer {
+  /** null: absent or deleted. */
+  readonly value: Uint8Array | null;
+  /** null: no node that answered has ever heard of the key. */
+  readonly version: Version | null;
+  /** The nodes whose answer was counted. */
+  readonly replied: readonly number[];
+}
