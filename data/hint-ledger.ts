@@ -56,6 +56,11 @@ export class HintLedger {
     return [...(this.#dirtyByTarget.get(target) ?? [])].toSorted((a, b) => a - b).map(partition);
   }
 
+  /** Forgets the dirty partitions, before they are read anew. */
+  clearAllDirty(): void {
+    this.#dirtyByTarget.clear();
+  }
+
   /** Forgets the counts (not the dirty partitions), before they are counted anew. */
   clearCounts(): void {
     this.#countByTarget.clear();

@@ -20,7 +20,7 @@ export {
   type Partition,
 } from './identifiers.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX, checkKey, checkValue, hashKey, partitionOfHash } from './key.ts';
-export { META, dirtyMetaName, metaKey } from './layout.ts';
+export { META, dirtyMetaName, metaKey, partitionRange, recordKey as recordDatabaseKey, type KeyRange } from './layout.ts';
 export { openLevelKv, type CreateMode, type LevelKvOptions } from './level-kv.ts';
 export { MemoryKv } from './memory-kv.ts';
 export { DIGEST_BYTES, LEAVES, MerkleTrees, differingLeaves, isEmptyLeaf, leafOfHash } from './merkle.ts';

@@ -113,13 +113,14 @@ function keyspaceRange(keyspace: number): KeyRange {
   return { from: Uint8Array.of(keyspace), to: Uint8Array.of(keyspace + 1) };
 }
 
-/** The records of one leaf of a partition: those whose hash has `leaf` as its top byte. */
-export function leafRange(partitionOfLeaf: Partition, leaf: number): KeyRange {
-  return { from: leafStart(partitionOfLeaf, leaf), to: leafStart(partitionOfLeaf, leaf + 1) };
+/** The records of the leaves `first` to `last` of a partition; a leaf is the top byte of the hash. */
+export function partitionRange(partitionOfLeaves: Partition, first: number, last: number): KeyRange {
+  return { from: leafStart(partitionOfLeaves, first), to: leafStart(partitionOfLeaves, last + 1) };
 }
 
 /** The first possible database key of a leaf; `leaf` 256 is the end of the partition. */
 function leafStart(partitionOfLeaf: Partition, leaf: number): Uint8Array {
+  if (leaf > 0xff && partitionOfLeaf === 0xffff) return RECORDS.to;
   const bytes = new Uint8Array(4);
   bytes[0] = KEYSPACE.record;
   writeU16(bytes, 1, leaf > 0xff ? partitionOfLeaf + 1 : partitionOfLeaf);

@@ -91,11 +91,16 @@ class LevelKv implements OrderedKv {
   }
 
   async reopen(): Promise<void> {
-    if (this.#closed) throw new DataError('RING_STORE_UNAVAILABLE', 'the store is closed');
+    if (this.#isClosed()) throw new DataError('RING_STORE_UNAVAILABLE', 'the store is closed');
     const failed = this.#database;
     this.#database = null;
     await failed?.close();
-    this.#database = await openDatabase(this.#directory, 'must-exist', this.#options);
+    const reopened = await openDatabase(this.#directory, 'must-exist', this.#options);
+    if (this.#isClosed()) {
+      await reopened.close();
+      throw new DataError('RING_STORE_UNAVAILABLE', 'the store is closed');
+    }
+    this.#database = reopened;
     this.#failed = false;
   }
 
@@ -104,6 +109,11 @@ class LevelKv implements OrderedKv {
     const database = this.#database;
     this.#database = null;
     await database?.close();
+  }
+
+  /** A call, so that the compiler does not think it settled across an `await`. */
+  #isClosed(): boolean {
+    return this.#closed;
   }
 
   #opened(): Database {

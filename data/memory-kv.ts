@@ -41,20 +41,29 @@ export class MemoryKv implements OrderedKv {
       for (let i = b === first ? lowerBound(block, range.from) : 0; i < block.length; i++) {
         const entry = block[i];
         if (entry === undefined || compareBytes(entry.key, range.to) >= 0) return found;
-        if (found.length >= limits.entriesMax || bytes >= limits.bytesMax) return found;
         found.push({ key: Uint8Array.from(entry.key), value: Uint8Array.from(entry.value) });
         bytes += entry.key.length + entry.value.length;
+        if (found.length >= limits.entriesMax || bytes >= limits.bytesMax) return found;
       }
     }
     return found;
   }
 
   async reopen(): Promise<void> {
-    this.#open = true;
+    this.#checkOpen();
   }
 
   async close(): Promise<void> {
     this.#open = false;
+  }
+
+  /** A new handle on the same entries, which a process gets when it starts again; this one is closed by it. */
+  restarted(): MemoryKv {
+    const next = new MemoryKv();
+    next.#blocks = this.#blocks;
+    this.#blocks = [];
+    this.#open = false;
+    return next;
   }
 
   #checkOpen(): void {

@@ -42,9 +42,9 @@ export interface KvEntry {
 }
 
 export interface ScanLimits {
-  /** At most so many entries. */
+  /** At most so many entries; at least 1. */
   readonly entriesMax: number;
-  /** Stops after the entry that reaches this sum of key and value bytes. */
+  /** Stops after the entry that reaches this sum of key and value bytes, so that one entry always comes. */
   readonly bytesMax: number;
 }
 

@@ -13,10 +13,10 @@
  *  S4  A record whose checksum fails is `damaged`: never returned, never said to be absent.
  *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
  */
-import { compareBytes, readU64, writeU64 } from './bytes.ts';
+import { compareBytes, readU16, readU64, writeU64 } from './bytes.ts';
 import type { HybridClock } from './clock.ts';
 import { HintLedger } from './hint-ledger.ts';
-import type { NodeId, Partition } from './identifiers.ts';
+import { isNodeId, type NodeId, type Partition } from './identifiers.ts';
 import { hashKey, partitionOfHash } from './key.ts';
 import {
   DIRTY,
@@ -28,12 +28,13 @@ import {
   hintReference,
   hintsOf,
   keyAfter,
-  leafRange,
   metaKey,
   parseDirtyMetaName,
   parseHintKey,
   parseRecordKey,
   recordKey,
+  type KeyRange,
+  type RecordKeyParts,
 } from './layout.ts';
 import { MerkleTrees } from './merkle.ts';
 import type { Durability, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
@@ -193,28 +194,34 @@ export class Store implements GroupContext {
     return hintReference(value) ?? (isIntact(key, value) ? versionOf(value) : null);
   }
 
-  /** The intact records of one leaf, in key order, from `from` (a slice's `next`) on. Damaged ones are left out and counted. */
-  async leafSlice(partitionOfLeaf: Partition, leaf: number, from: Uint8Array | null, limits: ScanLimits): Promise<RecordSlice> {
-    const range = leafRange(partitionOfLeaf, leaf);
-    const entries = await this.#ports.kv.scan({ from: from ?? range.from, to: range.to }, limits);
+  /** The intact records of a range of the record keyspace, in key order. Damaged ones are left out and counted. */
+  async recordSlice(range: KeyRange, limits: ScanLimits): Promise<RecordSlice> {
+    const entries = await this.#ports.kv.scan(range, limits);
     const records: StoredRecord[] = [];
     for (const entry of entries) {
-      const { key } = parseRecordKey(entry.key);
-      if (isIntact(key, entry.value)) records.push({ key, record: entry.value });
+      const parts = parseRecordKey(entry.key);
+      if (this.#isIntactAt(parts, entry.value)) records.push({ key: parts.key, record: entry.value });
       else this.damageFound(entry.key);
     }
     return { records, next: nextOf(entries, limits) };
   }
 
-  /** Hinted records for `target`, from `from` on. References are followed; what cannot be read is left out, and stays. */
+  /**
+   * Hinted records for `target`, from `from` on. References are followed; what cannot be read is left out, and stays.
+   * The byte limit holds for the records that references lead to as well: a reference is small, its record is not.
+   */
   async hintSlice(target: NodeId, from: Uint8Array | null, limits: ScanLimits): Promise<RecordSlice> {
     const range = hintsOf(target);
     const entries = await this.#ports.kv.scan({ from: from ?? range.from, to: range.to }, limits);
     const records: StoredRecord[] = [];
+    let bytes = 0;
     for (const entry of entries) {
+      if (bytes >= limits.bytesMax) return { records, next: entry.key };
       const { key } = parseHintKey(entry.key);
       const record = hintReference(entry.value) === null ? entry.value : this.read(key);
-      if (record !== null && record !== 'damaged' && isIntact(key, record)) records.push({ key, record });
+      if (record === null || record === 'damaged' || !isIntact(key, record)) continue;
+      records.push({ key, record });
+      bytes += key.length + record.length;
     }
     return { records, next: nextOf(entries, limits) };
   }
@@ -379,21 +386,23 @@ export class Store implements GroupContext {
     return this.#queue.splice(0, count);
   }
 
-  /** S3. What the group found superseded or refused stays so: no write of it was in the batch. */
+  /** S3. Refused stays refused. All else is unknown: what superseded a record may itself have been in the batch. */
   async #failed(waiting: readonly Waiting[], outcomes: readonly (readonly WriteOutcome[])[], error: unknown): Promise<void> {
     this.counters.writeFailures++;
     this.#ports.report({ event: 'write-failed', error });
     if (this.#state === 'open') this.#state = 'reopening';
     for (const [index, item] of waiting.entries()) {
-      item.done((outcomes[index] ?? []).map((outcome) => (outcome.status === 'applied' || outcome.status === 'present' ? UNKNOWN : outcome)));
+      item.done((outcomes[index] ?? []).map((outcome) => (outcome.status === 'refused' ? outcome : UNKNOWN)));
     }
     this.#refuseQueue();
     while (this.#state === 'reopening') {
       try {
         await this.#ports.kv.reopen();
+        await this.#loadDirty();
         this.counters.reopens++;
         this.#restartScan();
-        this.#state = 'open';
+        // `close` may have come meanwhile.
+        if (this.#state === 'reopening') this.#state = 'open';
         this.#ports.report({ event: 'reopened' });
       } catch (reopenError) {
         this.#ports.report({ event: 'reopen-failed', error: reopenError });
@@ -435,7 +444,7 @@ export class Store implements GroupContext {
     }
     for (const entry of entries) {
       if (from[0] === KEYSPACE.record) this.#countRecord(entry);
-      else this.ledger.adjust(parseHintKey(entry.key).target, 1, entry.key.length + entry.value.length);
+      else this.#countHint(entry);
     }
     const next = nextOf(entries, limits);
     if (next !== null) this.#scanned = next;
@@ -444,13 +453,30 @@ export class Store implements GroupContext {
   }
 
   #countRecord(entry: KvEntry): void {
-    const { partition, hash, key } = parseRecordKey(entry.key);
-    if (isIntact(key, entry.value)) this.trees.add(partition, hash, key, versionOf(entry.value), flagsOf(entry.value));
+    const parts = parseRecordKey(entry.key);
+    if (!this.#isIntactAt(parts, entry.value)) {
+      this.damageFound(entry.key);
+      return;
+    }
+    this.trees.add(parts.partition, parts.hash, parts.key, versionOf(entry.value), flagsOf(entry.value));
+    // Met as damaged before, and right now: replaced after a scan had taken its snapshot, or misread once.
+    if (this.#damaged.size > 0) this.damageReplaced(entry.key);
+  }
+
+  #countHint(entry: KvEntry): void {
+    const target = readU16(entry.key, 1);
+    if (isNodeId(target)) this.ledger.adjust(target, 1, entry.key.length + entry.value.length);
     else this.damageFound(entry.key);
+  }
+
+  /** Intact, and where its key belongs: the checksum covers the key, but not the partition and hash before it. */
+  #isIntactAt(parts: RecordKeyParts, record: RecordBytes): boolean {
+    return isIntact(parts.key, record) && this.hashOf(parts.key) === parts.hash && this.partitionOf(parts.hash) === parts.partition;
   }
 
   async #loadDirty(): Promise<void> {
     const entries = await this.#ports.kv.scan(DIRTY, { entriesMax: 1_000_000, bytesMax: 64 << 20 });
+    this.ledger.clearAllDirty();
     for (const entry of entries) {
       const dirty = parseDirtyMetaName(Buffer.from(entry.key.subarray(1)).toString());
       if (dirty !== null) this.ledger.markDirty(dirty.target, dirty.partition);

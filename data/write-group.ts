@@ -77,6 +77,8 @@ export class WriteGroup {
   readonly #treeChanges: TreeChange[] = [];
   /** What is rare: hints, dirty partitions, damage. */
   readonly #effects: (() => void)[] = [];
+  /** Names of the dirty marks that the group takes away. */
+  readonly #cleared = new Set<string>();
   #hintBytes = 0;
   #newestTimestamp = 0;
 
@@ -175,7 +177,7 @@ export class WriteGroup {
     }
     const before = current === null ? 0 : databaseKey.length + current.length;
     const growth = databaseKey.length + value.length - before;
-    if (this.#context.ledger.bytes + this.#hintBytes + growth > this.#context.hintBytesMax) {
+    if (growth > 0 && this.#context.ledger.bytes + this.#hintBytes + growth > this.#context.hintBytesMax) {
       this.#markDirty(target, partitionOfKey);
       return HINTS_FULL;
     }
@@ -203,8 +205,9 @@ export class WriteGroup {
   }
 
   #markDirty(target: NodeId, partitionOfKey: Partition): void {
-    if (this.#context.ledger.isDirty(target, partitionOfKey)) return;
-    this.batch.put(metaKey(dirtyMetaName(target, partitionOfKey)), PRESENT);
+    const name = dirtyMetaName(target, partitionOfKey);
+    if (this.#context.ledger.isDirty(target, partitionOfKey) && !this.#cleared.delete(name)) return;
+    this.batch.put(metaKey(name), PRESENT);
     this.#effects.push(() => this.#context.ledger.markDirty(target, partitionOfKey));
   }
 
@@ -212,7 +215,10 @@ export class WriteGroup {
     if (value === null) this.batch.delete(metaKey(name));
     else this.batch.put(metaKey(name), value);
     const dirty = parseDirtyMetaName(name);
-    if (dirty !== null && value === null) this.#effects.push(() => this.#context.ledger.clearDirty(dirty.target, dirty.partition));
+    if (dirty !== null && value === null) {
+      this.#cleared.add(name);
+      this.#effects.push(() => this.#context.ledger.clearDirty(dirty.target, dirty.partition));
+    }
     return APPLIED;
   }
 

@@ -12,6 +12,8 @@ export const FRAME_BYTES_TARGET = 1_048_576;
 export const MESSAGES_PER_FRAME_MAX = 65_536;
 /** Nesting of arrays in a frame; deeper ones are refused before they are decoded. */
 export const NESTING_MAX = 4;
+/** All values in a frame, nested ones included: bounds what decoding 8 MiB of empty arrays would cost. */
+export const VALUES_PER_FRAME_MAX = 1_048_576;
 /** A request may ask for no more time than this. */
 export const TIMEOUT_MS_MAX = 600_000;
 /** Bytes waiting to be sent to one client from which on its requests are no longer read, and at which they are again. */

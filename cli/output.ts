@@ -1,0 +1,18 @@
+/** Where a command writes. A port, so that commands can be tested without a terminal. */
+
+export interface Output {
+  /** One line on standard output. */
+  line(text: string): void;
+  /** Bytes on standard output, as they are, then a newline. */
+  bytes(data: Uint8Array): void;
+  /** One line on standard error. */
+  problem(text: string): void;
+}
+
+export function processOutput(): Output {
+  return {
+    line: (text) => void process.stdout.write(`${text}\n`),
+    bytes: (data) => void process.stdout.write(Buffer.concat([data, Buffer.from('\n')])),
+    problem: (text) => void process.stderr.write(`${text}\n`),
+  };
+}

@@ -1,0 +1,55 @@
+/** The cluster's status as a table for people. Pure. */
+import type { ClusterStatus, NodeStatus } from '../wire/index.ts';
+
+const HEADER = ['node', 'address', 'liveness', 'store', 'records', 'damaged', 'hints for it', 'clock', 'durability'];
+
+export function statusTable(status: ClusterStatus): readonly string[] {
+  const { clusterId, epoch, nodes, replicationFactor, partitions, askedNode, converged } = status;
+  const rows = nodes.map((node, id) => rowOf(id, node, status));
+  return [
+    `cluster ${clusterId}: ${nodes.length} nodes, replication factor ${replicationFactor}, ${partitions} partitions, epoch ${epoch}`,
+    '',
+    ...alignColumns([HEADER, ...rows]),
+    '',
+    `liveness as node ${askedNode} sees it`,
+    converged.converged ? 'converged: yes' : 'converged: no',
+    ...converged.reasons.map((reason) => `  ${reason}`),
+  ];
+}
+
+function rowOf(id: number, node: NodeStatus | null, status: ClusterStatus): readonly string[] {
+  const asker = status.nodes[status.askedNode];
+  const view = asker?.peers.find((peer) => peer.node === id);
+  const address = view?.address ?? anyAddressOf(id, status) ?? '?';
+  const refused = view?.refused;
+  const liveness = id === status.askedNode ? 'alive' : refused === null || refused === undefined ? (view?.liveness ?? '?') : `refused: ${refused}`;
+  const hints = String(hintsFor(id, status));
+  if (node === null) return [String(id), address, liveness, 'no answer', '', '', hints, '', ''];
+  return [
+    String(id),
+    address,
+    liveness,
+    node.store,
+    node.scanned ? String(node.records) : `${node.records} so far`,
+    String(node.damagedRecords),
+    hints,
+    node.clockSuspicious ? 'off' : 'ok',
+    node.durability,
+  ];
+}
+
+/** Hints that wait at any node for this one. */
+function hintsFor(id: number, { nodes }: ClusterStatus): number {
+  let waiting = 0;
+  for (const node of nodes) waiting += node?.peers.find((peer) => peer.node === id)?.hintsWaiting ?? 0;
+  return waiting;
+}
+
+function anyAddressOf(id: number, { nodes }: ClusterStatus): string | undefined {
+  return nodes.flatMap((node) => node?.peers ?? []).find((peer) => peer.node === id)?.address;
+}
+
+function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+}

@@ -1,0 +1,33 @@
+/** The errors of the client. Every code is explained in the README, section "Errors". */
+import type { Version } from '../data/index.ts';
+import { isRetryable, type ErrorCode } from '../wire/index.ts';
+
+export interface RingErrorDetail {
+  /** How many nodes the consistency level asked for, and how many answered. */
+  readonly required?: number;
+  readonly received?: number;
+  readonly version?: Version | null;
+  readonly cause?: unknown;
+}
+
+/** A request that failed. */
+export class RingError extends Error {
+  readonly code: ErrorCode;
+  /** The same call may succeed later, unchanged. With `RING_UNKNOWN` the first one may have been applied as well. */
+  readonly retryable: boolean;
+  /** 0 where the failure has nothing to do with a quorum. */
+  readonly required: number;
+  readonly received: number;
+  /** The version under which a write with an unknown outcome may surface, when the node could tell it. */
+  readonly version: Version | null;
+
+  constructor(code: ErrorCode, message: string, detail: RingErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'RingError';
+    this.code = code;
+    this.retryable = isRetryable(code);
+    this.required = detail.required ?? 0;
+    this.received = detail.received ?? 0;
+    this.version = detail.version ?? null;
+  }
+}

@@ -1,0 +1,94 @@
+/** What a client can be told, its defaults and its limits. */
+import { LEVELS, TIMEOUT_MS_MAX, type Consistency } from '../wire/index.ts';
+
+export interface RequestOptions {
+  readonly consistency?: Consistency;
+  /** 1 to 600,000. */
+  readonly timeoutMs?: number;
+  /**
+   * Rejects the call with the signal's reason. A request that has not been sent is not sent any more; a write that has
+   * been sent may be applied all the same.
+   */
+  readonly signal?: AbortSignal;
+}
+
+export interface RingClientOptions {
+  /** Default `available`. */
+  readonly consistency?: Consistency;
+  /** How long the node may take for a request; default 5,000. */
+  readonly timeoutMs?: number;
+  /** How long one attempt to connect to one address may take; default 2,000. */
+  readonly connectTimeoutMs?: number;
+  /** Bytes of all requests without an answer, from which on new ones fail with `RING_OVERLOADED`; default 64 MiB. */
+  readonly queueBytesMax?: number;
+  /** Requests on the connection without an answer; more wait in the queue; default 16,384. */
+  readonly inFlightMax?: number;
+  /** How often a connection with requests in flight is pinged; silent for more than two, it is dropped; default 3,000. */
+  readonly heartbeatMs?: number;
+  /** `fail-fast`: requests fail with `RING_UNAVAILABLE` as soon as every address has refused once; default `wait`. */
+  readonly failFast?: 'fail-fast' | 'wait';
+}
+
+/** Every option with its value. */
+export type Settings = Required<RingClientOptions>;
+
+/** How much longer than `timeoutMs` the client itself waits, so that the node's own answer wins. */
+export const DEADLINE_GRACE_MS = 250;
+/** The granularity of deadlines, heartbeats and reconnection: one timer for all of them. */
+export const TICK_MS = 25;
+export const BACKOFF_MS_MIN = 50;
+export const BACKOFF_MS_MAX = 2_000;
+/** How often one read is sent before it fails, however far its deadline. */
+export const ATTEMPTS_MAX = 16;
+/** What an orderly close may take before the socket is destroyed. */
+export const CLOSE_TIMEOUT_MS = 1_000;
+
+const DEFAULTS: Settings = {
+  consistency: 'available',
+  timeoutMs: 5_000,
+  connectTimeoutMs: 2_000,
+  queueBytesMax: 64 * 1_048_576,
+  inFlightMax: 16_384,
+  heartbeatMs: 3_000,
+  failFast: 'wait',
+};
+
+/** The settings that these options make. Throws `RangeError` for a value out of bounds. */
+export function settingsFrom(options: RingClientOptions): Settings {
+  const settings: Settings = { ...DEFAULTS, ...options };
+  levelNumber(settings.consistency);
+  checkTimeout(settings.timeoutMs, 'timeoutMs');
+  checkTimeout(settings.connectTimeoutMs, 'connectTimeoutMs');
+  checkTimeout(settings.heartbeatMs, 'heartbeatMs');
+  for (const name of ['queueBytesMax', 'inFlightMax'] as const) {
+    if (!Number.isSafeInteger(settings[name]) || settings[name] < 1) throw new RangeError(`${name} is a whole number from 1 on`);
+  }
+  return settings;
+}
+
+/** Throws `RangeError` unless the value is a whole number from 1 to TIMEOUT_MS_MAX. */
+export function checkTimeout(value: number, name: string): void {
+  if (!Number.isSafeInteger(value) || value < 1 || value > TIMEOUT_MS_MAX) {
+    throw new RangeError(`${name} is a whole number from 1 to ${TIMEOUT_MS_MAX}, not ${value}`);
+  }
+}
+
+/** The level's number on the wire. Throws `RangeError` for a name that is none. */
+export function levelNumber(consistency: Consistency): 0 | 1 | 2 | 3 {
+  const number = LEVELS.indexOf(consistency);
+  if (number === 0 || number === 1 || number === 2 || number === 3) return number;
+  throw new RangeError(`a consistency is one of ${LEVELS.join(', ')}, not ${JSON.stringify(consistency)}`);
+}
+
+/** The addresses as they were given, in their order. Throws `TypeError` unless each is a ws: or wss: URL. */
+export function addressesFrom(urls: string | readonly string[]): readonly string[] {
+  const addresses = typeof urls === 'string' ? [urls] : [...urls];
+  if (addresses.length === 0) throw new TypeError('a client needs the address of at least one node');
+  for (const address of addresses) {
+    const url = URL.canParse(address) ? new URL(address) : null;
+    if (url === null || !/^wss?:$/.test(url.protocol) || url.hash !== '') {
+      throw new TypeError(`not the address of a node: ${JSON.stringify(address)}; one looks like ws://127.0.0.1:7400`);
+    }
+  }
+  return addresses;
+}

@@ -1,0 +1,215 @@
+/**
+ * The coordinator of one node: all requests that clients gave to it, in flight.
+ *
+ *   client's request ─► operation ─► messages to replicas (this node's own among them)
+ *   replies, lost links, ticks ─► operation ─► answer, hints, repairs
+ *
+ * Invariants
+ *  O1  Every request is answered once, no later than the first tick after its deadline.
+ *  O2  Deadlines are kept by one scan of what is in flight, not by a timer each.
+ *  O3  What is in flight is bounded in number and bytes; beyond that a request is answered `RING_OVERLOADED`.
+ */
+import type { HybridClock, NodeId, Version } from '../data/index.ts';
+import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage } from '../wire/index.ts';
+import {
+  COORDINATOR_EVENTS,
+  type AnswerSink,
+  type CoordinatorEvent,
+  type Operation,
+  type OperationEnvironment,
+  type OperationTimes,
+  type SubRequest,
+} from './operation.ts';
+import type { Placement } from './placement.ts';
+import { ReadOperation } from './read-operation.ts';
+import { WriteOperation } from './write-operation.ts';
+
+export interface CoordinatorOptions {
+  readonly self: NodeId;
+  readonly requestTimeoutMs: number;
+  readonly requestsInFlightMax: number;
+  readonly requestBytesInFlightMax: number;
+  readonly times: OperationTimes;
+  /** What "on disk" means on this node. */
+  readonly fsync: 0 | 1;
+}
+
+export interface CoordinatorPorts {
+  readonly clock: HybridClock;
+  /** Hands a request to the link of a node, or to this node's own replica; false: it certainly was not sent. Never replies before it returns. */
+  send(to: NodeId, request: PeerRequest): boolean;
+  isAlive(node: NodeId): boolean;
+  wallMs(): number;
+  /** Raises the clock's ceiling above `floor` on disk, then calls back, also when that failed. */
+  reserveCeiling(floor: number, done: () => void): void;
+}
+
+/** Ids are even here; odd ones belong to the calls of the background work (node/peer-calls.ts). */
+const ID_STEP = 2;
+const ID_MAX = 0x7fff_fffe;
+
+export class Coordinator implements OperationEnvironment {
+  readonly self: NodeId;
+  readonly times: OperationTimes;
+  readonly counters: Record<CoordinatorEvent, number>;
+  readonly #placement: Placement;
+  readonly #options: CoordinatorOptions;
+  readonly #ports: CoordinatorPorts;
+  readonly #operations = new Set<Operation>();
+  readonly #subRequestsByNode = new Map<NodeId, Map<number, SubRequest>>();
+  #waitingForVersion: Operation[] = [];
+  #reserving = false;
+  #heldBytes = 0;
+  #lastId = 0;
+
+  constructor(placement: Placement, ports: CoordinatorPorts, options: CoordinatorOptions) {
+    this.#placement = placement;
+    this.#ports = ports;
+    this.#options = options;
+    this.self = options.self;
+    this.times = options.times;
+    this.counters = Object.fromEntries(COORDINATOR_EVENTS.map((event) => [event, 0])) as Record<CoordinatorEvent, number>;
+    for (const member of placement.topology.members) this.#subRequestsByNode.set(member.id, new Map());
+  }
+
+  get inFlight(): number {
+    return this.#operations.size;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  get majority(): number {
+    return this.#placement.majority;
+  }
+
+  put(sink: AnswerSink, [, id, key, value, level, timeoutMs]: PutMessage, nowMs: number): void {
+    this.count('puts');
+    if (this.#isOverloaded(sink, id)) return;
+    const operation = new WriteOperation(
+      this,
+      { sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync },
+      this.#placement.ofKey(key),
+      nowMs,
+    );
+    this.#operations.add(operation);
+    operation.start();
+  }
+
+  delete(sink: AnswerSink, [, id, key, level, timeoutMs]: DeleteMessage, nowMs: number): void {
+    this.count('deletes');
+    if (this.#isOverloaded(sink, id)) return;
+    const operation = new WriteOperation(
+      this,
+      { sink, id, key, value: null, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync },
+      this.#placement.ofKey(key),
+      nowMs,
+    );
+    this.#operations.add(operation);
+    operation.start();
+  }
+
+  get(sink: AnswerSink, [, id, key, level, timeoutMs]: GetMessage, nowMs: number): void {
+    this.count('gets');
+    if (this.#isOverloaded(sink, id)) return;
+    const request = { sink, id, key, level, deadlineMs: this.#deadline(timeoutMs, nowMs) };
+    const operation = new ReadOperation(this, request, this.#placement.ofKey(key), nowMs);
+    this.#operations.add(operation);
+    operation.start();
+  }
+
+  /** A reply of `from` to one of this coordinator's requests; one that is no longer waited for is dropped. */
+  onReply(from: NodeId, reply: PeerReply): void {
+    const sub = this.#take(from, reply[1]);
+    if (sub !== undefined) sub.operation.onReply(sub, reply);
+  }
+
+  /** Nothing that was asked of `node` will be waited for: its link broke, or it has been silent for too long. */
+  onNodeLost(node: NodeId): void {
+    const subs = this.#subRequestsByNode.get(node);
+    if (subs === undefined || subs.size === 0) return;
+    const lost = [...subs.values()];
+    subs.clear();
+    for (const sub of lost) sub.operation.onLost(sub);
+  }
+
+  /** To be called every few milliseconds (O2). */
+  tick(nowMs: number): void {
+    if (this.#waitingForVersion.length > 0) this.#reserve(0);
+    for (const operation of this.#operations) operation.onTick(nowMs);
+  }
+
+  // --- what an operation may do (OperationEnvironment) ---------------------------------------------------------
+
+  isAlive(node: NodeId): boolean {
+    return this.#ports.isAlive(node);
+  }
+
+  send(sub: SubRequest, build: (id: number) => PeerRequest): boolean {
+    const id = this.#nextId();
+    const subs = this.#subRequestsByNode.get(sub.node);
+    if (subs === undefined || !this.#ports.send(sub.node, build(id))) return false;
+    subs.set(id, sub);
+    return true;
+  }
+
+  issue(operation: Operation, floor: number): Version | null {
+    const version = this.#ports.clock.issue(this.#ports.wallMs(), floor);
+    if (version !== null) return version;
+    this.#waitingForVersion.push(operation);
+    this.#reserve(floor);
+    return null;
+  }
+
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+  }
+
+  finish(operation: Operation): void {
+    this.#operations.delete(operation);
+  }
+
+  count(event: CoordinatorEvent): void {
+    this.counters[event]++;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+
+  /** One reservation at a time. When it fails, the next tick tries again, until the operations' deadlines. */
+  #reserve(floor: number): void {
+    if (this.#reserving) return;
+    this.#reserving = true;
+    this.#ports.reserveCeiling(floor, () => {
+      this.#reserving = false;
+      if (this.#ports.clock.ceiling <= this.#ports.clock.read(this.#ports.wallMs())) return;
+      const waiting = this.#waitingForVersion;
+      this.#waitingForVersion = [];
+      for (const operation of waiting) operation.onVersionsAvailable();
+    });
+  }
+
+  #isOverloaded(sink: AnswerSink, id: number): boolean {
+    const { requestsInFlightMax, requestBytesInFlightMax } = this.#options;
+    if (this.#operations.size < requestsInFlightMax && this.#heldBytes < requestBytesInFlightMax) return false;
+    this.count('overloaded');
+    sink.answer([TYPE.failed, id, errorNumber('RING_OVERLOADED'), 'too many requests in flight on this node; nothing was applied, try again later', 0, 0, null]);
+    return true;
+  }
+
+  #deadline(timeoutMs: number, nowMs: number): number {
+    return nowMs + (timeoutMs === 0 ? this.#options.requestTimeoutMs : timeoutMs);
+  }
+
+  #nextId(): number {
+    this.#lastId = this.#lastId >= ID_MAX ? ID_STEP : this.#lastId + ID_STEP;
+    return this.#lastId;
+  }
+
+  #take(from: NodeId, id: number): SubRequest | undefined {
+    const subs = this.#subRequestsByNode.get(from);
+    const sub = subs?.get(id);
+    if (sub !== undefined) subs?.delete(id);
+    return sub;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * What a node does as a replica or a stand-in: takes requests of coordinators in arrays, gives replies in arrays.
+ *
+ * Invariants
+ *  P1  A write is said to be stored when the store says so, which is when it is durable (data/store.ts, S2).
+ *  P2  One array of requests makes one `store.write`; nothing is allocated per record but the intent.
+ *  P3  A damaged record is reported as damaged, a failed lookup as failed; neither as absent.
+ */
+import { DataError, versionToBytes, type NodeId, type Store, type StoredRecord, type WriteIntent, type WriteOutcome } from '../data/index.ts';
+import {
+  FOUND,
+  STORED,
+  TYPE,
+  type FoundMessage,
+  type HandOffMessage,
+  type HintMessage,
+  type PeerReply,
+  type ReadMessage,
+  type StoredMessage,
+  type SweepRecordsMessage,
+  type WriteMessage,
+} from '../wire/index.ts';
+import type { Placement } from './placement.ts';
+
+export type ReplicaRequest = WriteMessage | HintMessage | ReadMessage | HandOffMessage | SweepRecordsMessage;
+
+const NO_TARGETS: readonly NodeId[] = [];
+
+export class Replica {
+  readonly #self: NodeId;
+  readonly #placement: Placement;
+  readonly #store: Store;
+
+  constructor(self: NodeId, placement: Placement, store: Store) {
+    this.#self = self;
+    this.#placement = placement;
+    this.#store = store;
+  }
+
+  /** `reply` is called at once with what can be said at once, and again when the writes are durable. */
+  serve(requests: readonly ReplicaRequest[], reply: (replies: readonly PeerReply[]) => void): void {
+    const found: PeerReply[] = [];
+    const intents: WriteIntent[] = [];
+    const writes: (WriteMessage | HintMessage)[] = [];
+    for (const request of requests) {
+      switch (request[0]) {
+        case TYPE.read:
+          found.push(this.#read(request));
+          break;
+        case TYPE.write:
+          intents.push({ kind: 'record', key: request[2], record: request[3], hintFor: request[4] });
+          writes.push(request);
+          break;
+        case TYPE.hint:
+          intents.push({ kind: 'hint', target: request[2], key: request[3], record: request[4] });
+          writes.push(request);
+          break;
+        case TYPE.handOff:
+        case TYPE.sweepRecords:
+          this.#takeMany(request, reply);
+          break;
+      }
+    }
+    if (found.length > 0) reply(found);
+    if (intents.length === 0) return;
+    this.#store.write(intents, (outcomes) => {
+      reply(writes.map((write, index) => stored(write[1], outcomes[index])));
+    });
+  }
+
+  #read([, id, key]: ReadMessage): FoundMessage {
+    try {
+      const { replicas } = this.#placement.ofKey(key);
+      if (!replicas.includes(this.#self)) {
+        const hinted = this.#store.readHints(key, replicas);
+        return [TYPE.found, id, hinted === null ? FOUND.absent : FOUND.record, hinted];
+      }
+      const record = this.#store.read(key);
+      if (record === null) return [TYPE.found, id, FOUND.absent, null];
+      if (record === 'damaged') return [TYPE.found, id, FOUND.damaged, null];
+      return [TYPE.found, id, FOUND.record, record];
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      return [TYPE.found, id, FOUND.failed, null];
+    }
+  }
+
+  #takeMany([, id, pairs]: HandOffMessage | SweepRecordsMessage, reply: (replies: readonly PeerReply[]) => void): void {
+    this.#store.write(recordIntents(recordsOfPairs(pairs)), (outcomes) => {
+      reply([[TYPE.handedOff, id, outcomes.every(isKept) ? 1 : 0]]);
+    });
+  }
+}
+
+/** Whether the node has the record, or a newer one, on disk. */
+export function isKept(outcome: WriteOutcome): boolean {
+  return outcome.status === 'applied' || outcome.status === 'present' || outcome.status === 'superseded';
+}
+
+export function recordIntents(records: readonly StoredRecord[]): WriteIntent[] {
+  return records.map(({ key, record }) => ({ kind: 'record', key, record, hintFor: NO_TARGETS }));
+}
+
+/** key, record, key, record … as on the wire. */
+export function recordsOfPairs(pairs: readonly Uint8Array[]): StoredRecord[] {
+  const records: StoredRecord[] = [];
+  for (let i = 0; i + 1 < pairs.length; i += 2) {
+    const [key, record] = [pairs[i], pairs[i + 1]];
+    if (key !== undefined && record !== undefined) records.push({ key, record });
+  }
+  return records;
+}
+
+export function pairsOfRecords(records: readonly StoredRecord[]): Uint8Array[] {
+  return records.flatMap(({ key, record }) => [key, record]);
+}
+
+function stored(id: number, outcome: WriteOutcome | undefined): StoredMessage {
+  switch (outcome?.status) {
+    case 'applied':
+      return [TYPE.stored, id, STORED.applied, null];
+    case 'present':
+      return [TYPE.stored, id, STORED.present, null];
+    case 'superseded':
+      return [TYPE.stored, id, STORED.superseded, versionToBytes(outcome.version)];
+    case 'refused':
+      return [TYPE.stored, id, outcome.reason === 'hints-full' ? STORED.hintsFull : STORED.refused, null];
+    case 'unknown':
+    case undefined:
+      return [TYPE.stored, id, STORED.unknown, null];
+  }
+}

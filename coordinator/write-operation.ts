@@ -1,0 +1,327 @@
+/**
+ * A quorum write: one put or delete, from the first message to the last hint.
+ *
+ * Invariants
+ *  W1  The client is told of success only when as many nodes as its level asks for have the record, or a hint for it,
+ *      on disk. A node counts once.
+ *  W2  A later write wins. Once as many nodes as the level asks for have replied, and one of them held something
+ *      newer, the record is written again with a version above all that they hold, before the acknowledgement.
+ *  W3  At most one rewrite. The replies of round 1 come from a majority, which meets every quorum that acknowledged
+ *      an earlier write: the version of round 2 is above all of those. What is newer than round 2 was written while
+ *      this write ran; the two are concurrent, and being overwritten at once counts as having been written.
+ *  W4  Every replica that does not acknowledge gets a hint, also after the client has its answer: on the first live
+ *      fallback node, and without one by reference on a replica that has the record.
+ *  W5  `RING_UNAVAILABLE` is said only when nothing was sent, or all that was sent was refused for certain.
+ *
+ *   round 1 ──ack ≥ need──────────────► answered ──all replied or hinted──► finished
+ *      └─superseded, replies ≥ need─► round 2 ──┘
+ *
+ * Source: Dynamo (sloppy quorum, hinted hand-off), section 4.5, 4.6; the rewrite is this project's own.
+ */
+import { assert, encodeRecord, readVersion, versionToBytes, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
+import { STORED, TYPE, errorNumber, type LevelNumber, type PeerReply, type PeerRequest, type StoredMessage } from '../wire/index.ts';
+import { planReplicas, requiredBy, type AnswerSink, type Operation, type OperationEnvironment, type SubRequest } from './operation.ts';
+import type { Preference } from './placement.ts';
+
+export interface WriteRequest {
+  readonly sink: AnswerSink;
+  readonly id: number;
+  readonly key: Uint8Array;
+  /** null deletes. */
+  readonly value: Uint8Array | null;
+  readonly level: LevelNumber;
+  readonly deadlineMs: number;
+  /** `RING_UNKNOWN` and `written` say what "on disk" means here. */
+  readonly fsync: 0 | 1;
+}
+
+const NO_TARGETS: readonly NodeId[] = [];
+/** Added to `replicaTimeoutMs` for the last hints; then it is the sweep's turn. */
+const LAST_HINT_MS = 5_000;
+
+export class WriteOperation implements Operation {
+  readonly deadlineMs: number;
+  readonly #environment: OperationEnvironment;
+  readonly #request: WriteRequest;
+  readonly #preference: Preference;
+  readonly #startedMs: number;
+  #round = 0;
+  #version: Version | null = null;
+  /** null while a version is waited for. */
+  #record: RecordBytes | null = null;
+  /** The greatest timestamp that a replica held instead. */
+  #floor = 0;
+  /** Messages of this round that may still be replied to. */
+  #pending: SubRequest[] = [];
+  /** Replicas that have this round's record on disk. */
+  #acked: NodeId[] = [];
+  /** Nodes that held something newer, in round 1. */
+  #superseded: NodeId[] = [];
+  /** Hints that are on disk. */
+  #hints: { readonly target: NodeId; readonly holder: NodeId }[] = [];
+  /** Replicas for which a hint is kept or on its way. */
+  #hinted: NodeId[] = [];
+  /** Nodes that failed to keep a hint; not asked again. */
+  #failedHolders: NodeId[] = [];
+  #maybeApplied = false;
+  #answered = false;
+  #hedged = false;
+  #timedOut = false;
+  #finished = false;
+
+  constructor(environment: OperationEnvironment, request: WriteRequest, preference: Preference, nowMs: number) {
+    this.#environment = environment;
+    this.#request = request;
+    this.#preference = preference;
+    this.#startedMs = nowMs;
+    this.deadlineMs = request.deadlineMs;
+  }
+
+  start(): void {
+    this.#environment.hold(this.#heldBytes());
+    const live = this.#preference.replicas.filter((node) => this.#environment.isAlive(node)).length;
+    if (this.#isStrict() && live < this.#required()) this.#fail(`${live} of ${this.#preference.replicas.length} replicas can be reached`);
+    else this.#begin();
+  }
+
+  onVersionsAvailable(): void {
+    if (!this.#finished && this.#record === null) this.#begin();
+  }
+
+  onReply(sub: SubRequest, reply: PeerReply): void {
+    if (!this.#settle(sub)) return;
+    if (reply[0] === TYPE.stored) this.#take(sub, reply);
+    else this.#missed(sub);
+    this.#evaluate();
+  }
+
+  onLost(sub: SubRequest): void {
+    if (!this.#settle(sub)) return;
+    this.#missed(sub);
+    this.#evaluate();
+  }
+
+  onTick(nowMs: number): void {
+    const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
+    const age = nowMs - this.#startedMs;
+    if (!this.#answered && nowMs >= this.deadlineMs) this.#fail('the deadline passed');
+    if (!this.#hedged && !this.#answered && !this.#isStrict() && age >= hedgeAfterMs) {
+      this.#hedged = true;
+      this.#environment.count('hedges');
+      this.#hintSlowReplicas();
+    }
+    if (!this.#timedOut && age >= replicaTimeoutMs) {
+      this.#timedOut = true;
+      this.#hintSlowReplicas();
+    }
+    if (this.#answered && age >= replicaTimeoutMs + LAST_HINT_MS) this.#finish();
+    else this.#evaluate();
+  }
+
+  // --- sending -------------------------------------------------------------------------------------------------
+
+  /** Starts a round with a version above all that was met; waits when the clock's ceiling must be raised first. */
+  #begin(): void {
+    const version = this.#environment.issue(this, this.#floor);
+    if (version === null) return;
+    this.#round++;
+    this.#version = version;
+    this.#record = encodeRecord(this.#request.key, version, this.#request.value);
+    const plan = planReplicas(this.#preference, this.#environment);
+    const byReference = plan.down.slice(plan.liveFallbacks.length);
+    const referrer = plan.live.includes(this.#environment.self) ? this.#environment.self : plan.live[0];
+    for (const node of plan.live) this.#sendWrite(node, node === referrer ? byReference : NO_TARGETS);
+    for (const target of plan.down) this.#hintFor(target);
+    this.#evaluate();
+  }
+
+  #sendWrite(node: NodeId, hintFor: readonly NodeId[]): void {
+    const record = this.#record;
+    if (record === null) return;
+    this.#send({ operation: this, node, role: 'replica', hintFor }, (id) => [TYPE.write, id, this.#request.key, record, hintFor]);
+  }
+
+  #sendHint(holder: NodeId, target: NodeId): void {
+    const record = this.#record;
+    if (record === null) return;
+    this.#environment.count('hintsSent');
+    this.#send({ operation: this, node: holder, role: 'stand-in', hintFor: [target] }, (id) => [TYPE.hint, id, target, this.#request.key, record]);
+  }
+
+  #send(sub: SubRequest, build: (id: number) => PeerRequest): void {
+    if (sub.hintFor.length > 0) this.#hinted.push(...sub.hintFor);
+    this.#pending.push(sub);
+    if (this.#environment.send(sub, build)) {
+      this.#maybeApplied = true;
+      return;
+    }
+    this.#settle(sub);
+    this.#missed(sub);
+  }
+
+  /** Sends a hint for a replica that has not acknowledged, unless one is kept or on its way (W4). */
+  #hintFor(target: NodeId): void {
+    if (this.#hinted.includes(target)) return;
+    const usable = (node: NodeId): boolean => this.#environment.isAlive(node) && !this.#failedHolders.includes(node);
+    const fallbacks = this.#preference.fallbacks.filter(usable);
+    const unused = fallbacks.find((node) => !this.#isHolder(node));
+    const standIn = unused ?? fallbacks[0];
+    if (standIn !== undefined) {
+      this.#sendHint(standIn, target);
+      return;
+    }
+    const referrer = this.#acked.includes(this.#environment.self) ? this.#environment.self : this.#acked.find(usable);
+    if (referrer !== undefined && usable(referrer)) this.#sendWrite(referrer, [target]);
+  }
+
+  #isHolder(node: NodeId): boolean {
+    return this.#hints.some((hint) => hint.holder === node) || this.#pending.some((sub) => sub.node === node);
+  }
+
+  #hintSlowReplicas(): void {
+    for (const sub of [...this.#pending]) {
+      if (sub.role === 'replica' && !this.#acked.includes(sub.node)) this.#hintFor(sub.node);
+    }
+  }
+
+  // --- replies -------------------------------------------------------------------------------------------------
+
+  #take(sub: SubRequest, [, , status, version]: StoredMessage): void {
+    switch (status) {
+      case STORED.applied:
+      case STORED.present:
+        this.#keep(sub);
+        return;
+      case STORED.superseded:
+        this.#floor = Math.max(this.#floor, version === null ? 0 : readVersion(version, 0).timestamp);
+        // W3: in round 2, being superseded is being written and overwritten at once.
+        if (this.#round > 1 || this.#answered) this.#keep(sub);
+        else if (!this.#superseded.includes(sub.node)) this.#superseded.push(sub.node);
+        return;
+      case STORED.refused:
+      case STORED.hintsFull:
+      case STORED.unknown:
+        this.#missed(sub);
+        return;
+    }
+  }
+
+  #keep(sub: SubRequest): void {
+    if (sub.role === 'replica' && !this.#acked.includes(sub.node)) this.#acked.push(sub.node);
+    for (const target of sub.hintFor) this.#hints.push({ target, holder: sub.node });
+  }
+
+  /** The node did not keep what it was sent: others stand in. */
+  #missed(sub: SubRequest): void {
+    this.#hinted = this.#hinted.filter((target) => !sub.hintFor.includes(target));
+    this.#failedHolders.push(sub.node);
+    if (sub.role === 'replica' && !this.#acked.includes(sub.node)) this.#hintFor(sub.node);
+    for (const target of sub.hintFor) this.#hintFor(target);
+  }
+
+  /** The nodes that have it on disk, each once; at a strict level replicas only (W1). */
+  #durable(): readonly NodeId[] {
+    if (this.#isStrict() || this.#hints.length === 0) return this.#acked;
+    const holders = this.#hints.map((hint) => hint.holder).filter((node) => !this.#superseded.includes(node));
+    return [...new Set([...this.#acked, ...holders])];
+  }
+
+  #evaluate(): void {
+    if (this.#finished || this.#record === null) return;
+    if (!this.#answered) this.#decide();
+    if (this.#answered && this.#pending.length === 0) this.#finish();
+  }
+
+  #decide(): void {
+    const durable = this.#durable();
+    const replied = durable.length + this.#countSuperseded();
+    let possible = replied;
+    const waiting: NodeId[] = [];
+    for (const { node, role } of this.#pending) {
+      if ((this.#isStrict() && role !== 'replica') || durable.includes(node) || this.#superseded.includes(node) || waiting.includes(node)) continue;
+      waiting.push(node);
+      possible++;
+    }
+    const need = this.#isStrict() ? this.#required() : Math.min(this.#required(), Math.max(1, possible));
+    if (this.#superseded.length > 0 && replied >= need) this.#rewrite();
+    else if (durable.length >= need) this.#succeed(durable.length);
+    else if (possible < need) this.#fail('too few nodes took the write');
+  }
+
+  /** At a strict level, what a stand-in held says nothing about the replicas' quorum. */
+  #countSuperseded(): number {
+    return this.#isStrict() ? this.#superseded.filter((node) => this.#preference.replicas.includes(node)).length : this.#superseded.length;
+  }
+
+  /** W2. Replies to round 1 that are still to come are no longer looked at. */
+  #rewrite(): void {
+    this.#environment.count('rewrites');
+    this.#record = null;
+    this.#pending = [];
+    this.#acked = [];
+    this.#superseded = [];
+    this.#hints = [];
+    this.#hinted = [];
+    this.#failedHolders = [];
+    this.#begin();
+  }
+
+  // --- the client's answer -------------------------------------------------------------------------------------
+
+  #succeed(received: number): void {
+    const version = this.#version;
+    assert(version !== null && received > 0, 'a write is acknowledged that nobody keeps');
+    this.#answered = true;
+    this.#environment.count('writesAcknowledged');
+    const hints = this.#hints.flatMap(({ target, holder }) => [target, holder]);
+    this.#request.sink.answer([TYPE.written, this.#request.id, versionToBytes(version), this.#acked.toSorted((a, b) => a - b), hints, this.#request.fsync]);
+  }
+
+  /** W5: what may have been applied is unknown, and carries the version that it would have. */
+  #fail(why: string): void {
+    this.#answered = true;
+    this.#environment.count('failures');
+    const received = this.#durable().length;
+    const required = this.#required();
+    const outcome = this.#maybeApplied ? 'the write may or may not surface later' : 'the write was not applied';
+    this.#request.sink.answer([
+      TYPE.failed,
+      this.#request.id,
+      errorNumber(this.#maybeApplied ? 'RING_UNKNOWN' : 'RING_UNAVAILABLE'),
+      `${why}; ${received} of the ${required} required acknowledgements came; ${outcome}`,
+      required,
+      received,
+      this.#maybeApplied && this.#version !== null ? versionToBytes(this.#version) : null,
+    ]);
+    if (this.#pending.length === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#environment.hold(-this.#heldBytes());
+    this.#environment.finish(this);
+  }
+
+  // --- small things --------------------------------------------------------------------------------------------
+
+  /** False for what is no longer waited for: another round's, or settled before. */
+  #settle(sub: SubRequest): boolean {
+    const index = this.#pending.indexOf(sub);
+    if (index < 0) return false;
+    this.#pending.splice(index, 1);
+    return true;
+  }
+
+  #isStrict(): boolean {
+    return this.#request.level !== 0;
+  }
+
+  #required(): number {
+    return requiredBy(this.#request.level, this.#environment.majority, this.#preference.replicas.length);
+  }
+
+  #heldBytes(): number {
+    return this.#request.key.length + (this.#request.value?.length ?? 0) + 256;
+  }
+}

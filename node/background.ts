@@ -1,0 +1,231 @@
+/**
+ * What a node does by itself: builds its Merkle trees, sweeps, delivers hints. Carries out the effects of the pure
+ * exchanges of coordinator/ over links and the store.
+ *
+ * Invariants
+ *  N1  One exchange and one hand-off at a time for each peer.
+ *  N2  Sweeps and hand-offs together stay under `sweep.maxBytesPerSecond`.
+ */
+import { exchange, handOff, isKept, recordIntents, type Placement, type SweepEffect, type SweepResult, type SweepResume } from '../coordinator/index.ts';
+import { dirtyMetaName, versionOf, type NodeId, type RecordSlice, type Store, type StoredRecord, type WriteIntent } from '../data/index.ts';
+import type { PeerReply, PeerRequest } from '../wire/index.ts';
+import type { PeerCalls } from './peer-calls.ts';
+import { sleep, type NodeTime } from './time.ts';
+
+export interface BackgroundOptions {
+  readonly self: NodeId;
+  readonly sweepIntervalMs: number;
+  readonly maxBytesPerSecond: number;
+  readonly hintBatchBytes: number;
+  readonly scanSliceEntries: number;
+}
+
+export interface BackgroundPorts {
+  readonly placement: Placement;
+  readonly store: Store;
+  readonly calls: PeerCalls;
+  readonly time: NodeTime;
+  isAlive(node: NodeId): boolean;
+  report(message: string, details: Record<string, unknown>): void;
+}
+
+export interface BackgroundCounters {
+  sweeps: number;
+  sweepsEqual: number;
+  sweepRecordsSent: number;
+  sweepRecordsReceived: number;
+  sweepBytes: number;
+  hintsDelivered: number;
+}
+
+const CALL_TIMEOUT_MS = 10_000;
+const SCAN_BYTES_MAX = 1_048_576;
+/** A peer that sweeps with this node spares it an exchange of its own for so long. */
+const SWEPT_BY_MS = 1_000;
+const LOOK_MS = 100;
+
+export class Background {
+  readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0 };
+  readonly #ports: BackgroundPorts;
+  readonly #options: BackgroundOptions;
+  readonly #stop = new AbortController();
+  readonly #peers: readonly NodeId[];
+  readonly #nextSweepMs = new Map<NodeId, number>();
+  readonly #sweptByMs = new Map<NodeId, number>();
+  #paused = false;
+  #budgetFreeMs = 0;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: BackgroundPorts, options: BackgroundOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#peers = ports.placement.topology.members.map((member) => member.id).filter((id) => id !== options.self);
+  }
+
+  start(): void {
+    const loops = [this.#scanLoop(), ...this.#peers.flatMap((peer) => [this.#sweepLoop(peer), this.#handOffLoop(peer)])];
+    this.#running = Promise.all(loops.map(async (loop) => loop.catch((error: unknown) => this.#failed(error))));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  /** A peer came back: look at it now. */
+  peerUp(peer: NodeId): void {
+    this.#nextSweepMs.set(peer, 0);
+  }
+
+  sweptBy(peer: NodeId): void {
+    this.#sweptByMs.set(peer, this.#ports.time.monotonicMs());
+  }
+
+  /** Counts bytes that were sent for the background work, and makes the next step wait when they are too many (N2). */
+  spend(bytes: number): void {
+    this.counters.sweepBytes += bytes;
+    const now = this.#ports.time.monotonicMs();
+    this.#budgetFreeMs = Math.max(now, this.#budgetFreeMs) + (bytes * 1000) / this.#options.maxBytesPerSecond;
+  }
+
+  // --- the scan ------------------------------------------------------------------------------------------------
+
+  async #scanLoop(): Promise<void> {
+    const { store } = this.#ports;
+    const limits = { entriesMax: this.#options.scanSliceEntries, bytesMax: SCAN_BYTES_MAX };
+    while (!this.#stop.signal.aborted) {
+      if (store.isScanned || this.#paused) await this.#wait(LOOK_MS);
+      else if (!(await store.scanSlice(limits))) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  // --- the sweep -----------------------------------------------------------------------------------------------
+
+  async #sweepLoop(peer: NodeId): Promise<void> {
+    const { store, placement, time } = this.#ports;
+    const shared = placement.sharedPartitions([this.#options.self, peer]);
+    if (shared.length === 0) return;
+    while (!this.#stop.signal.aborted) {
+      await this.#wait(LOOK_MS);
+      const now = time.monotonicMs();
+      if (this.#paused || !store.isScanned || !this.#ports.isAlive(peer) || now < (this.#nextSweepMs.get(peer) ?? 0)) continue;
+      if (now - (this.#sweptByMs.get(peer) ?? -SWEPT_BY_MS) < SWEPT_BY_MS) continue;
+      this.#nextSweepMs.set(peer, now + this.#options.sweepIntervalMs * (0.9 + Math.random() / 5));
+      const result = await this.#sweep(peer, shared);
+      if (result.outcome === 'equal') await this.#clearDirty(peer);
+      // What was healed or cut short is looked at again soon.
+      else this.#nextSweepMs.set(peer, time.monotonicMs() + Math.min(1_000, this.#options.sweepIntervalMs));
+    }
+  }
+
+  async #sweep(peer: NodeId, shared: Parameters<typeof exchange>[1]): Promise<SweepResult> {
+    const steps = exchange(this.#ports.store.trees, shared);
+    let step = steps.next();
+    while (step.done !== true) {
+      await this.#waitForBudget();
+      step = steps.next(this.#stop.signal.aborted ? null : await this.#carryOut(peer, step.value));
+    }
+    const result = step.value;
+    this.counters.sweeps++;
+    if (result.outcome === 'equal') this.counters.sweepsEqual++;
+    this.counters.sweepRecordsSent += result.sent;
+    this.counters.sweepRecordsReceived += result.received;
+    if (result.sent + result.received > 0) this.#ports.report('sweep', { peer, ...result });
+    return result;
+  }
+
+  async #carryOut(peer: NodeId, effect: SweepEffect): Promise<SweepResume> {
+    const { store } = this.#ports;
+    switch (effect.do) {
+      case 'ask':
+        return this.#ask(peer, effect.build);
+      case 'slice':
+        return store.recordSlice(effect.range, effect.limits).catch(() => null);
+      case 'store':
+        return (await store.writeAll(recordIntents(effect.records))).every(isKept) ? 'stored' : null;
+    }
+  }
+
+  async #clearDirty(peer: NodeId): Promise<void> {
+    const { store } = this.#ports;
+    const dirty = store.ledger.dirtyPartitions(peer);
+    if (dirty.length > 0) await store.writeAll(dirty.map((number) => ({ kind: 'meta', name: dirtyMetaName(peer, number), value: null })));
+  }
+
+  // --- hints ---------------------------------------------------------------------------------------------------
+
+  async #handOffLoop(target: NodeId): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.#wait(LOOK_MS);
+      if (this.#paused || !this.#ports.isAlive(target) || this.#ports.store.ledger.count(target).hints === 0) continue;
+      const delivered = await this.#deliver(target);
+      if (delivered > 0) this.#ports.report('hints delivered', { target, delivered });
+    }
+  }
+
+  async #deliver(target: NodeId): Promise<number> {
+    const { store } = this.#ports;
+    const steps = handOff(target, this.#options.hintBatchBytes);
+    let step = steps.next();
+    while (step.done !== true) {
+      const effect = step.value;
+      await this.#waitForBudget();
+      if (this.#stop.signal.aborted) step = steps.next(null);
+      else if (effect.do === 'ask') step = steps.next(await this.#ask(target, effect.build));
+      else if (effect.do === 'drop-hints') step = steps.next(await this.#dropHints(effect.target, effect.records));
+      else step = steps.next(await store.hintSlice(effect.target, effect.from, effect.limits).catch((): RecordSlice | null => null));
+    }
+    return step.value;
+  }
+
+  async #dropHints(target: NodeId, records: readonly StoredRecord[]): Promise<'dropped' | null> {
+    const intents: WriteIntent[] = records.map(({ key, record }) => ({ kind: 'drop-hint', target, key, version: versionOf(record) }));
+    const outcomes = await this.#ports.store.writeAll(intents);
+    if (!outcomes.every(isKept)) return null;
+    this.counters.hintsDelivered += records.length;
+    return 'dropped';
+  }
+
+  // --- small things --------------------------------------------------------------------------------------------
+
+  async #ask(peer: NodeId, build: (id: number) => PeerRequest): Promise<PeerReply | null> {
+    return this.#ports.calls.call(peer, CALL_TIMEOUT_MS, (id) => {
+      const request = build(id);
+      this.spend(bytesOf(request));
+      return request;
+    });
+  }
+
+  async #waitForBudget(): Promise<void> {
+    const waitMs = this.#budgetFreeMs - this.#ports.time.monotonicMs();
+    // Timers are coarse: small debts add up before they are waited for.
+    if (waitMs > 5) await this.#wait(waitMs);
+  }
+
+  async #wait(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, this.#stop.signal);
+  }
+
+  #failed(error: unknown): void {
+    this.#ports.report('background work failed', { error });
+    throw error;
+  }
+}
+
+/** Bytes of keys, records and digests in a message, for the budget. */
+export function bytesOf(message: readonly unknown[]): number {
+  let bytes = 8;
+  for (const part of message) {
+    if (part instanceof Uint8Array) bytes += part.length + 3;
+    else if (Array.isArray(part)) for (const item of part) bytes += item instanceof Uint8Array ? item.length + 3 : 3;
+  }
+  return bytes;
+}

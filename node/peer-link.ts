@@ -1,0 +1,216 @@
+/**
+ * The link to one peer: this node's requests go out over it, the peer's replies come back. Each node dials each other.
+ *
+ *   idle ─dial─► connecting ─open, hello─► greeting ─welcome─► up ─close─► idle (again after a pause)
+ *                                              └─refused─► idle (again after a longer pause)
+ */
+import { WebSocket } from 'ws';
+import type { HybridClock, NodeId } from '../data/index.ts';
+import {
+  ERROR_CODES,
+  FRAME_BYTES_MAX,
+  FrameError,
+  SEND_BUFFER_BYTES_MAX,
+  TYPE,
+  decodePeerReplies,
+  encodeFrame,
+  encodeFrames,
+  messageBytesMax,
+  type FrameHeader,
+  type HelloMessage,
+  type PeerReply,
+  type PeerRequest,
+} from '../wire/index.ts';
+import { Outbox, type TickScheduler } from './outbox.ts';
+
+const REDIAL_MIN_MS = 50;
+const REDIAL_MAX_MS = 500;
+/** After a refusal nothing changes by itself soon. */
+const REDIAL_REFUSED_MS = 3_000;
+const HANDSHAKE_TIMEOUT_MS = 2_000;
+
+export interface PeerLinkEvents {
+  up(node: NodeId): void;
+  down(node: NodeId): void;
+  heard(node: NodeId): void;
+  replies(node: NodeId, replies: readonly PeerReply[]): void;
+  refused(node: NodeId, reason: string): void;
+  /** A test control may cut this node off from a peer: what comes and goes is dropped. */
+  isCut(node: NodeId): boolean;
+}
+
+export interface PeerLinkOptions {
+  readonly node: NodeId;
+  readonly address: string;
+  readonly clock: HybridClock;
+  readonly scheduler: TickScheduler;
+  readonly hello: Greeting;
+  header(): FrameHeader;
+}
+
+/** A hello without type and id. */
+export type Greeting = HelloMessage extends readonly [unknown, unknown, ...infer Rest] ? readonly [...Rest] : never;
+
+type LinkState = 'idle' | 'connecting' | 'greeting' | 'up' | 'closed';
+
+export class PeerLink {
+  readonly #options: PeerLinkOptions;
+  readonly #events: PeerLinkEvents;
+  readonly #outbox: Outbox<PeerRequest>;
+  #state: LinkState = 'idle';
+  #socket: WebSocket | null = null;
+  #redialTimer: NodeJS.Timeout | null = null;
+  #greetingTimer: NodeJS.Timeout | null = null;
+  #redialMs = REDIAL_MIN_MS;
+  #waitingBytes = 0;
+  #refusal: string | null = null;
+  bytesSent = 0;
+  framesSent = 0;
+
+  constructor(options: PeerLinkOptions, events: PeerLinkEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#outbox = new Outbox(options.scheduler, (messages) => this.#flush(messages));
+  }
+
+  get isUp(): boolean {
+    return this.#state === 'up';
+  }
+
+  /** Why the peer refuses this node; null when it does not. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
+  dial(): void {
+    if (this.#state !== 'idle') return;
+    this.#clearTimers();
+    this.#state = 'connecting';
+    const socket = new WebSocket(`${this.#options.address}/peer`, {
+      perMessageDeflate: false,
+      maxPayload: FRAME_BYTES_MAX,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      skipUTF8Validation: false,
+      followRedirects: false,
+    });
+    socket.binaryType = 'nodebuffer';
+    this.#socket = socket;
+    socket.on('open', () => this.#greet(socket));
+    socket.on('message', (data, isBinary) => this.#receive(socket, data, isBinary));
+    socket.on('error', () => {
+      // 'close' follows.
+    });
+    socket.on('close', () => this.#lost(socket));
+  }
+
+  /** The peer has shown signs of life by itself: do not wait for the next attempt. */
+  dialNow(): void {
+    if (this.#state === 'idle') this.dial();
+  }
+
+  /** False when it was certainly not sent: the link is down, or too much waits on it. */
+  send(request: PeerRequest): boolean {
+    const socket = this.#socket;
+    if (this.#state !== 'up' || socket === null) return false;
+    const bytes = messageBytesMax(request);
+    if (socket.bufferedAmount + this.#waitingBytes + bytes > SEND_BUFFER_BYTES_MAX) return false;
+    this.#waitingBytes += bytes;
+    this.#outbox.push(request);
+    return true;
+  }
+
+  /** Drops the connection, to dial anew. */
+  reset(): void {
+    this.#socket?.terminate();
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    this.#clearTimers();
+    this.#socket?.terminate();
+    this.#socket = null;
+  }
+
+  pause(): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#socket?.isPaused === true) this.#socket.resume();
+  }
+
+  #greet(socket: WebSocket): void {
+    if (socket !== this.#socket) return;
+    this.#state = 'greeting';
+    this.#greetingTimer = setTimeout(() => socket.terminate(), HANDSHAKE_TIMEOUT_MS);
+    socket.send(encodeFrame([this.#options.header(), [TYPE.hello, 0, ...this.#options.hello]]));
+  }
+
+  #receive(socket: WebSocket, data: unknown, isBinary: boolean): void {
+    if (socket !== this.#socket || this.#events.isCut(this.#options.node)) return;
+    const { node } = this.#options;
+    try {
+      if (!isBinary || !(data instanceof Uint8Array)) throw new FrameError('a peer sends binary frames');
+      const { header, messages } = decodePeerReplies(data);
+      this.#options.clock.merge(header[2]);
+      if (this.#state === 'greeting') {
+        this.#greeted(messages);
+        return;
+      }
+      this.#events.heard(node);
+      this.#events.replies(node, messages);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      socket.terminate();
+    }
+  }
+
+  #greeted(messages: readonly PeerReply[]): void {
+    this.#clearTimers();
+    const [first, ...rest] = messages;
+    const { node } = this.#options;
+    if (first?.[0] === TYPE.welcome && first[2] === node) {
+      this.#state = 'up';
+      this.#redialMs = REDIAL_MIN_MS;
+      this.#refusal = null;
+      this.#events.up(node);
+      if (rest.length > 0) this.#events.replies(node, rest);
+      return;
+    }
+    this.#refusal = first?.[0] === TYPE.refused ? `${ERROR_CODES[first[2]]}: ${first[3]}` : `RING_WRONG_NODE: ${this.#options.address} is not node ${node}`;
+    this.#redialMs = REDIAL_REFUSED_MS;
+    this.#events.refused(node, this.#refusal);
+    this.#socket?.terminate();
+  }
+
+  #flush(messages: readonly PeerRequest[]): void {
+    this.#waitingBytes = 0;
+    const socket = this.#socket;
+    if (this.#state !== 'up' || socket === null || this.#events.isCut(this.#options.node)) return;
+    for (const frame of encodeFrames(messages, this.#options.header())) {
+      this.bytesSent += frame.length;
+      this.framesSent++;
+      socket.send(frame);
+    }
+  }
+
+  #lost(socket: WebSocket): void {
+    if (socket !== this.#socket || this.#state === 'closed') return;
+    const wasUp = this.#state === 'up';
+    this.#socket = null;
+    this.#state = 'idle';
+    this.#outbox.clear();
+    this.#waitingBytes = 0;
+    this.#clearTimers();
+    this.#redialTimer = setTimeout(() => this.dial(), this.#redialMs * (0.75 + Math.random() / 2));
+    this.#redialMs = Math.min(Math.max(this.#redialMs, REDIAL_MIN_MS) * 2, Math.max(REDIAL_MAX_MS, this.#refusal === null ? 0 : REDIAL_REFUSED_MS));
+    if (wasUp) this.#events.down(this.#options.node);
+  }
+
+  #clearTimers(): void {
+    if (this.#redialTimer !== null) clearTimeout(this.#redialTimer);
+    if (this.#greetingTimer !== null) clearTimeout(this.#greetingTimer);
+    this.#redialTimer = null;
+    this.#greetingTimer = null;
+  }
+}

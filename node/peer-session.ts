@@ -1,0 +1,160 @@
+/**
+ * A peer's connection to this node: its requests come in, replies go out. The first message must be a hello from a
+ * member of the same cluster with the same topology; anything else is refused with a reason, and closed.
+ */
+import type { WebSocket } from 'ws';
+import type { HybridClock, NodeId } from '../data/index.ts';
+import type { Replica, ReplicaRequest } from '../coordinator/index.ts';
+import {
+  CLOSE_CODES,
+  FOUND,
+  FrameError,
+  PROTOCOL_VERSION,
+  SEND_BUFFER_BYTES_MAX,
+  SEND_BUFFER_HIGH_BYTES,
+  TYPE,
+  decodePeerRequests,
+  encodeFrame,
+  encodeFrames,
+  errorNumber,
+  type ErrorCode,
+  type FrameHeader,
+  type HelloMessage,
+  type PeerReply,
+  type PeerRequest,
+} from '../wire/index.ts';
+import { Outbox, type TickScheduler } from './outbox.ts';
+import type { PeerService } from './peer-service.ts';
+
+export interface PeerSessionOptions {
+  readonly self: NodeId;
+  readonly clusterId: string;
+  readonly topologyDigest: string;
+  readonly incarnation: number;
+  readonly members: ReadonlySet<number>;
+  readonly clock: HybridClock;
+  readonly scheduler: TickScheduler;
+  readonly replica: Replica;
+  readonly service: PeerService;
+  header(): FrameHeader;
+  isCut(node: NodeId): boolean;
+  /** A peer has shown itself: dial it, if its link is down. */
+  greeted(node: NodeId): void;
+  refused(from: number, reason: string): void;
+}
+
+export class PeerSession {
+  readonly #socket: WebSocket;
+  readonly #options: PeerSessionOptions;
+  readonly #outbox: Outbox<PeerReply>;
+  #peer: NodeId | null = null;
+
+  constructor(socket: WebSocket, options: PeerSessionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#outbox = new Outbox(options.scheduler, (replies) => this.#flush(replies));
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    socket.on('error', () => {
+      // 'close' follows.
+    });
+  }
+
+  #receive(data: unknown, isBinary: boolean): void {
+    if (this.#peer !== null && this.#options.isCut(this.#peer)) return;
+    try {
+      if (!isBinary || !(data instanceof Uint8Array)) throw new FrameError('a peer sends binary frames');
+      const { header, messages } = decodePeerRequests(data);
+      const [first] = messages;
+      if (this.#peer !== null) {
+        this.#options.clock.merge(header[2]);
+        this.#serve(messages);
+      } else if (first?.[0] === TYPE.hello) {
+        this.#greet(header, first);
+      } else {
+        throw new FrameError('a peer says hello first');
+      }
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#socket.close(CLOSE_CODES.badFrame, error.message.slice(0, 120));
+    }
+  }
+
+  #greet(header: FrameHeader, [, id, protocol, clusterId, digest, from, to]: HelloMessage): void {
+    const refusal = this.#refusal(protocol, clusterId, digest, from, to);
+    if (refusal !== null) {
+      const [code, message] = refusal;
+      this.#options.refused(from, message);
+      this.#socket.send(encodeFrame([this.#options.header(), [TYPE.refused, id, errorNumber(code), message]]));
+      this.#socket.close(CLOSE_CODES.wrongPeer, code);
+      return;
+    }
+    this.#peer = from;
+    if (this.#options.isCut(from)) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#options.clock.merge(header[2]);
+    this.#options.greeted(from);
+    const { self, incarnation } = this.#options;
+    this.#outbox.push([TYPE.welcome, id, self, incarnation as HelloMessage[7]]);
+  }
+
+  #refusal(protocol: number, clusterId: string, digest: string, from: number, to: number): readonly [ErrorCode, string] | null {
+    const { self, members, clusterId: ours, topologyDigest } = this.#options;
+    if (protocol !== PROTOCOL_VERSION) return ['RING_WRONG_PROTOCOL', `node ${self} speaks protocol ${PROTOCOL_VERSION}, node ${from} speaks ${protocol}`];
+    if (clusterId !== ours) return ['RING_WRONG_CLUSTER', `node ${self} is of cluster ${ours}, node ${from} of ${clusterId}; give all nodes the same members, replication factor and cluster id`];
+    if (digest !== topologyDigest) return ['RING_WRONG_TOPOLOGY', `node ${self} has topology ${topologyDigest}, node ${from} has ${digest}; give all nodes the same members and replication factor`];
+    if (to !== self) return ['RING_WRONG_NODE', `this is node ${self}, not node ${to}; check the addresses of the members`];
+    if (from === self || !members.has(from)) return ['RING_WRONG_NODE', `node ${from} is no peer of node ${self}`];
+    return null;
+  }
+
+  /** What stores or reads one record goes to the replica as one array; the rest is rare. */
+  #serve(messages: readonly PeerRequest[]): void {
+    const requests: ReplicaRequest[] = [];
+    const isFull = this.#socket.bufferedAmount > SEND_BUFFER_HIGH_BYTES;
+    for (const message of messages) {
+      switch (message[0]) {
+        case TYPE.read:
+          // A peer that does not take its replies gets no records to hold here.
+          if (isFull) this.#outbox.push([TYPE.found, message[1], FOUND.failed, null]);
+          else requests.push(message);
+          break;
+        case TYPE.write:
+        case TYPE.hint:
+        case TYPE.handOff:
+        case TYPE.sweepRecords:
+          requests.push(message);
+          break;
+        case TYPE.hello:
+          throw new FrameError('hello is said once');
+        default:
+          this.#background(message);
+      }
+    }
+    if (requests.length === 0) return;
+    this.#options.replica.serve(requests, (replies) => {
+      for (const reply of replies) this.#outbox.push(reply);
+    });
+  }
+
+  #background(message: Parameters<PeerService['serve']>[1]): void {
+    const peer = this.#peer;
+    if (peer === null) return;
+    this.#options.service
+      .serve(peer, message)
+      .then((reply) => {
+        if (reply !== null) this.#outbox.push(reply);
+      })
+      .catch((error: unknown) => this.#options.service.failed(error));
+  }
+
+  #flush(replies: readonly PeerReply[]): void {
+    if (this.#socket.readyState !== this.#socket.OPEN || (this.#peer !== null && this.#options.isCut(this.#peer))) return;
+    if (this.#socket.bufferedAmount > SEND_BUFFER_BYTES_MAX) {
+      this.#socket.terminate();
+      return;
+    }
+    for (const frame of encodeFrames(replies, this.#options.header())) this.#socket.send(frame);
+  }
+}

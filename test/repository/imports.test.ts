@@ -1,0 +1,60 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { FOLDERS, importsOf, violations } from './imports.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+function sources(): Map<string, string> {
+  const textByPath = new Map<string, string>();
+  for (const folder of Object.keys(FOLDERS)) {
+    if (!existsSync(join(ROOT, folder))) continue;
+    for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
+      const path = `${folder}/${name.replaceAll('\\', '/')}`;
+      if (path.endsWith('.ts')) textByPath.set(path, readFileSync(join(ROOT, path), 'utf8'));
+    }
+  }
+  return textByPath;
+}
+
+const check = (files: Readonly<Record<string, string>>): string[] => violations(new Map(Object.entries(files)));
+
+describe('the import table', () => {
+  it('holds for every source file', () => {
+    const textByPath = sources();
+    expect(textByPath.has('data/store.ts')).toBe(true);
+    expect(importsOf(textByPath.get('data/level-kv.ts') ?? '')).toContain('classic-level');
+    expect(violations(textByPath)).toStrictEqual([]);
+  });
+
+  it('lets pass what the table allows', () => {
+    const files = {
+      'data/index.ts': "import { crc32 } from 'node:zlib';\n// Date, setTimeout\nconst text = 'Math.random';",
+      'wire/index.ts': "export * from './frame.ts';",
+      'wire/frame.ts': "import { Packr } from 'msgpackr';\nimport type { Version } from '../data/index.ts';",
+      'node/cluster.ts': "import { WebSocket } from 'ws';\nimport net from 'node:net';\nconst now = Date.now();",
+      'cli/main.ts': "import { createCluster } from '../node/cluster.ts';\nimport meta from '../package.json' with { type: 'json' };",
+    };
+    expect(check(files)).toStrictEqual([]);
+  });
+
+  it.each<[string, Record<string, string>, string]>([
+    ['a folder that may not be imported', { 'data/a.ts': "import { b } from '../wire/index.ts';", 'wire/index.ts': '' }, 'data/a.ts: imports wire/index.ts; data/ may not import wire/'],
+    ['a type from such a folder', { 'wire/a.ts': "import type { B } from '../node/index.ts';", 'node/index.ts': '' }, 'wire/a.ts: imports node/index.ts; wire/ may not import node/'],
+    ['a re-export past index.ts', { 'wire/a.ts': "export { b } from '../data/b.ts';", 'data/b.ts': '' }, 'wire/a.ts: imports data/b.ts, past data/index.ts'],
+    ['a package that is not in the table', { 'client/a.ts': "import pino from 'pino';" }, 'client/a.ts: imports pino'],
+    ['a bare import over several lines', { 'wire/a.ts': "import {\n  a,\n  type B,\n} from 'zod';" }, 'wire/a.ts: imports zod'],
+    ['an import for its effect', { 'coordinator/a.ts': "import 'node:net';" }, 'coordinator/a.ts: imports node:net'],
+    ['a dynamic import', { 'coordinator/a.ts': "await import('ws');" }, 'coordinator/a.ts: imports ws'],
+    ['a computed import', { 'data/a.ts': 'await import(name);' }, 'data/a.ts: imports computed'],
+    ['classic-level in a second file', { 'data/a.ts': "import { ClassicLevel } from 'classic-level';" }, 'data/a.ts: imports classic-level, which only data/level-kv.ts may'],
+    ['a file that is not there', { 'data/a.ts': "import { b } from './b.ts';" }, 'data/a.ts: imports data/b.ts, which is not there'],
+    ['the wall clock in the coordinator', { 'coordinator/a.ts': 'const now = `${Date.now()}`;' }, 'coordinator/a.ts: uses Date; time and chance come in through ports'],
+    ['chance in data', { 'data/a.ts': 'const x = Math.random();' }, 'data/a.ts: uses Math.random; time and chance come in through ports'],
+    ['a timer in data', { 'data/a.ts': 'setTimeout(f, 1);' }, 'data/a.ts: uses setTimeout; time and chance come in through ports'],
+    ['a cycle', { 'data/a.ts': "import { b } from './b.ts';", 'data/b.ts': "import type { a } from './a.ts';" }, 'cycle: data/a.ts → data/b.ts → data/a.ts'],
+  ])('finds %s', (_, files, violation) => {
+    expect(check(files)).toStrictEqual([violation]);
+  });
+});

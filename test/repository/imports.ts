@@ -1,0 +1,115 @@
+/** The import table of DESIGN, section 1, as a function over source texts: path → text in, violations out. */
+
+interface Folder {
+  readonly ours: readonly string[];
+  readonly packages: readonly string[];
+  /** node: builtins; 'any' for the edge. */
+  readonly builtins: readonly string[] | 'any';
+}
+
+export const FOLDERS: Readonly<Record<string, Folder>> = {
+  config: { ours: [], packages: ['zod'], builtins: ['node:fs', 'node:fs/promises', 'node:path'] },
+  data: { ours: [], packages: ['classic-level', 'xxhash-wasm'], builtins: ['node:zlib'] },
+  wire: { ours: ['data'], packages: ['msgpackr'], builtins: [] },
+  coordinator: { ours: ['data', 'wire'], packages: [], builtins: [] },
+  client: { ours: ['data', 'wire'], packages: ['abstract-level', 'ws'], builtins: [] },
+  node: {
+    ours: ['config', 'data', 'wire', 'coordinator', 'client'],
+    packages: ['ws', 'proper-lockfile', 'pino', 'prom-client'],
+    builtins: 'any',
+  },
+  cli: {
+    ours: ['config', 'data', 'wire', 'coordinator', 'client', 'node'],
+    packages: ['abstract-level', 'classic-level', 'msgpackr', 'pino', 'prom-client', 'proper-lockfile', 'ws', 'xxhash-wasm', 'zod'],
+    builtins: 'any',
+  },
+};
+
+/** What other folders may import of a folder. */
+const ENTRANCES: ReadonlySet<string> = new Set([...Object.keys(FOLDERS).map((folder) => `${folder}/index.ts`), 'node/cluster.ts']);
+/** The version of the package is read from here, by the two at the edge. */
+const PACKAGE_JSON = 'package.json';
+const ONLY_FILE_BY_PACKAGE: Readonly<Record<string, string>> = { 'classic-level': 'data/level-kv.ts' };
+const PURE_FOLDERS: readonly string[] = ['coordinator', 'data'];
+const IMPURE = /\b(?:Date|Math\s*\.\s*random|setTimeout|setInterval|setImmediate|performance)\b/g;
+
+export function violations(textByPath: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const edges = new Map<string, string[]>();
+  for (const [path, text] of textByPath) {
+    const targets: string[] = [];
+    for (const specifier of importsOf(text)) {
+      const target = specifier.startsWith('.') ? resolve(path, specifier) : null;
+      if (target === null) found.push(...externalViolations(path, specifier));
+      else {
+        targets.push(target);
+        found.push(...internalViolations(path, target, textByPath));
+      }
+    }
+    edges.set(path, targets);
+    if (PURE_FOLDERS.includes(folderOf(path))) {
+      for (const [name] of codeOnly(text).matchAll(IMPURE)) found.push(`${path}: uses ${name}; time and chance come in through ports`);
+    }
+  }
+  return [...found, ...cycles(edges)];
+}
+
+function externalViolations(path: string, specifier: string): string[] {
+  const folder = FOLDERS[folderOf(path)];
+  if (folder === undefined) return [`${path}: lies in no folder of the table`];
+  const only = ONLY_FILE_BY_PACKAGE[specifier];
+  if (only !== undefined && only !== path) return [`${path}: imports ${specifier}, which only ${only} may`];
+  const isAllowed = specifier.startsWith('node:')
+    ? folder.builtins === 'any' || folder.builtins.includes(specifier)
+    : folder.packages.includes(specifier);
+  return isAllowed ? [] : [`${path}: imports ${specifier}`];
+}
+
+function internalViolations(path: string, target: string, textByPath: ReadonlyMap<string, string>): string[] {
+  const [from, to] = [folderOf(path), folderOf(target)];
+  if (target === PACKAGE_JSON && (from === 'cli' || from === 'node')) return [];
+  if (!textByPath.has(target)) return [`${path}: imports ${target}, which is not there`];
+  if (from === to) return [];
+  if (!FOLDERS[from]?.ours.includes(to)) return [`${path}: imports ${target}; ${from}/ may not import ${to}/`];
+  return ENTRANCES.has(target) ? [] : [`${path}: imports ${target}, past ${to}/index.ts`];
+}
+
+function cycles(edges: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const finished = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    const at = way.indexOf(path);
+    if (at >= 0) found.push(`cycle: ${[...way.slice(at), path].join(' → ')}`);
+    if (at >= 0 || finished.has(path)) return;
+    for (const target of edges.get(path) ?? []) visit(target, [...way, path]);
+    finished.add(path);
+  };
+  for (const path of edges.keys()) visit(path, []);
+  return found;
+}
+
+const STATEMENT = /\b(?:import|export)\s+(?:type\s+)?(?:[\w$*{}\s,]+?\s*from\s*)?(['"])([^'"\n]+)\1/g;
+const CALL = /\bimport\s*\(\s*(?:(['"])([^'"\n]+)\1\s*[,)])?/g;
+
+/** The specifiers of all imports and re-exports of types and values; of an `import(…)` that is not literal, `computed`. */
+export function importsOf(text: string): string[] {
+  const code = mapTokens(text, (token) => (token.startsWith('/') ? ' ' : token));
+  return [...[...code.matchAll(STATEMENT)].map((match) => match[2] ?? ''), ...[...code.matchAll(CALL)].map((match) => match[2] ?? 'computed')];
+}
+
+/** The text without comments and strings; of a template what stands in `${…}`. */
+function codeOnly(text: string): string {
+  return mapTokens(text, (token) => (token.startsWith('`') ? [...token.matchAll(/\$\{([^}]*)\}/g)].map((match) => match[1]).join(';') : ' '));
+}
+
+function mapTokens(text: string, replace: (token: string) => string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`/g, replace);
+}
+
+function folderOf(path: string): string {
+  return path.split('/')[0] ?? '';
+}
+
+function resolve(from: string, specifier: string): string {
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}

@@ -1,0 +1,59 @@
+/** Places where an OrderedKv lives, so that one suite runs over both implementations. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MemoryKv, openLevelKv, type OrderedKv } from '../../data/index.ts';
+
+export const LEVEL_OPTIONS = { cacheBytes: 1 << 20, writeBufferBytes: 1 << 20 };
+
+/** One database that can be opened again after it was closed, as after a restart. */
+export interface KvPlace extends AsyncDisposable {
+  /** Closes what was opened before. */
+  open(): Promise<OrderedKv>;
+}
+
+export interface KvKind {
+  readonly name: string;
+  place(): Promise<KvPlace>;
+}
+
+export async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'ring-level-test-'));
+  return { path, [Symbol.asyncDispose]: async () => rm(path, { recursive: true, force: true }) };
+}
+
+export const MEMORY: KvKind = {
+  name: 'MemoryKv',
+  async place() {
+    let kv = new MemoryKv();
+    return {
+      async open() {
+        kv = kv.restarted();
+        return kv;
+      },
+      async [Symbol.asyncDispose]() {
+        await kv.close();
+      },
+    };
+  },
+};
+
+export const LEVEL: KvKind = {
+  name: 'LevelKv',
+  async place() {
+    const directory = await temporaryDirectory();
+    let kv: OrderedKv | null = null;
+    return {
+      async open() {
+        const mode = kv === null ? 'create' : 'must-exist';
+        await kv?.close();
+        kv = await openLevelKv(directory.path, mode, LEVEL_OPTIONS);
+        return kv;
+      },
+      async [Symbol.asyncDispose]() {
+        await kv?.close();
+        await directory[Symbol.asyncDispose]();
+      },
+    };
+  },
+};

@@ -1,0 +1,94 @@
+/** Arbitrary valid messages of every kind, for properties. */
+import fc from 'fast-check';
+import { DIGEST_BYTES, LEAVES, encodeRecord, epoch, incarnation, nodeId, partition, versionToBytes } from '../../data/index.ts';
+import { ERROR_CODES, type ClientReply, type ClientRequest, type ErrorNumber, type FrameHeader, type LevelNumber, type PeerReply, type PeerRequest } from '../../wire/index.ts';
+
+const id = fc.maxSafeNat();
+const node = fc.integer({ min: 0, max: 4095 }).map((value) => nodeId(value));
+const nodes = fc.array(node, { maxLength: 8 });
+const key = fc.uint8Array({ minLength: 1, maxLength: 1024 });
+const value = fc.uint8Array({ maxLength: 300 });
+const text = fc.string({ unit: 'grapheme' }).filter((string) => !string.startsWith('\uFEFF'));
+const level = fc.constantFrom<LevelNumber>(0, 1, 2, 3);
+const timeoutMs = fc.integer({ min: 0, max: 600_000 });
+const bit = fc.constantFrom<0 | 1>(0, 1);
+const errorNumber = fc.constantFrom(...Object.keys(ERROR_CODES).map((name) => Number(name) as ErrorNumber));
+const version = fc.record({ timestamp: fc.maxSafeNat(), writer: fc.integer({ min: 0, max: 0xffff_ffff }) });
+const versionBytes = version.map((issued) => versionToBytes(issued));
+const record = fc.tuple(key, version, fc.option(value)).map(([forKey, issued, content]) => encodeRecord(forKey, issued, content));
+const incarnationNumber = fc.integer({ min: 0, max: 0xf_ffff }).map((number) => incarnation(number));
+const partitionNumber = fc.integer({ min: 0, max: 0xffff }).map((number) => partition(number));
+const leaves = fc.uint8Array({ minLength: LEAVES * DIGEST_BYTES, maxLength: LEAVES * DIGEST_BYTES });
+const recordPairs = fc.array(fc.tuple(key, record), { maxLength: 5 }).map((pairs) => pairs.flat());
+const versionPairs = fc.array(fc.tuple(key, versionBytes), { maxLength: 5 }).map((pairs) => pairs.flat());
+
+function multipleOf(unit: number): fc.Arbitrary<Uint8Array> {
+  return fc.array(fc.uint8Array({ minLength: unit, maxLength: unit }), { maxLength: 6 }).map((parts) => Uint8Array.from(Buffer.concat(parts)));
+}
+
+function type<Number extends number>(number: Number): fc.Arbitrary<Number> {
+  return fc.constant(number);
+}
+
+export const clientRequest: fc.Arbitrary<ClientRequest> = fc.oneof(
+  fc.tuple(type(1), id, key, value, level, timeoutMs),
+  fc.tuple(type(2), id, key, level, timeoutMs),
+  fc.tuple(type(3), id, key, level, timeoutMs),
+  fc.tuple(type(4), id),
+  fc.tuple(type(5), id),
+  fc.tuple(type(6), id, text),
+  fc.tuple(type(7), id, key),
+  fc.tuple(type(8), id),
+);
+
+export const clientReply: fc.Arbitrary<ClientReply> = fc.oneof(
+  fc.tuple(type(17), id, versionBytes, nodes, fc.array(fc.tuple(node, node), { maxLength: 4 }).map((pairs) => pairs.flat()), bit),
+  fc.tuple(type(18), id, fc.option(value), versionBytes, nodes),
+  fc.tuple(type(18), id, fc.constant(null), fc.constant(null), nodes),
+  fc.tuple(type(19), id, fc.json()),
+  fc.tuple(type(20), id),
+  fc.tuple(type(31), fc.option(id), errorNumber, text, fc.nat(8), fc.nat(8), fc.option(versionBytes)),
+);
+
+export const header: fc.Arbitrary<FrameHeader> = fc.tuple(
+  type(0),
+  fc.integer({ min: 1 }).map((number) => epoch(number)),
+  fc.maxSafeNat(),
+);
+
+export const peerRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
+  fc.tuple(type(32), id, fc.nat(), text, text, node, node, incarnationNumber),
+  fc.tuple(type(33), id, key, record, nodes),
+  fc.tuple(type(34), id, node, key, record),
+  fc.tuple(type(35), id, key),
+  fc.tuple(type(36), id, recordPairs),
+  fc.tuple(type(37), id, multipleOf(10)),
+  fc.tuple(type(38), id, partitionNumber, leaves),
+  fc.tuple(type(39), id, partitionNumber, fc.nat(255), key, fc.constant(new Uint8Array(0)), versionPairs),
+  fc.tuple(type(40), id, recordPairs),
+  fc.tuple(type(41), id),
+  fc.tuple(type(42), id),
+  fc.tuple(type(43), id),
+);
+
+export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
+  fc.tuple(type(64), id, node, incarnationNumber),
+  fc.tuple(type(65), id, errorNumber, text),
+  fc.tuple(type(66), id, fc.constantFrom<0 | 1 | 3 | 4 | 5>(0, 1, 3, 4, 5), fc.option(versionBytes)),
+  fc.tuple(type(66), id, type(2), versionBytes),
+  fc.tuple(type(67), id, type(0), record),
+  fc.tuple(type(67), id, fc.constantFrom<1 | 2 | 3 | 4>(1, 2, 3, 4), fc.constant(null)),
+  fc.tuple(type(68), id, bit),
+  fc.tuple(type(69), id, multipleOf(2)),
+  fc.tuple(type(70), id, fc.oneof(leaves, fc.constant(new Uint8Array(0)))),
+  fc.tuple(type(71), id, recordPairs, fc.array(key, { maxLength: 4 }), fc.option(key)),
+  fc.tuple(type(72), id, bit, multipleOf(10)),
+  fc.tuple(type(73), id, fc.json()),
+  fc.tuple(type(74), id, fc.maxSafeNat()),
+);
+
+/** Buffers as plain byte arrays, so that what was decoded compares equal to what was encoded. */
+export function plain(message: unknown): unknown {
+  if (message instanceof Uint8Array) return Uint8Array.from(message);
+  return Array.isArray(message) ? message.map(plain) : message;
+}

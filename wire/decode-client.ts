@@ -1,0 +1,147 @@
+/** Binary frames between clients and nodes, both ways, into checked messages. */
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/index.ts';
+import { FrameError, isErrorNumber, type ErrorCode } from './errors.ts';
+import { LEVELS, TYPE, type ClientReply, type ClientRequest, type LevelNumber } from './messages.ts';
+import { unpackFrame } from './packr.ts';
+import { isBit, isBytes, isCount, isLevel, isNodeList, isNodePairs, isText, isTimeout, isVersionBytes, isVersionOrNull } from './shape.ts';
+
+/** A request that cannot be carried out but can be answered; the others in its frame are not affected. */
+export interface InvalidRequest {
+  readonly invalid: true;
+  /** null: the request has no usable id (text frames only). */
+  readonly id: number | null;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export function isInvalid(request: ClientRequest | InvalidRequest): request is InvalidRequest {
+  return 'invalid' in request;
+}
+
+export function invalidRequest(id: number | null, code: ErrorCode, message: string): InvalidRequest {
+  return { invalid: true, id, code, message };
+}
+
+/**
+ * The requests of one frame, in their order. Keys and values are views into `bytes`: copy what outlives the tick.
+ * Throws `FrameError`, on which the connection is closed, when the frame or one of its messages has no readable id.
+ */
+export function decodeClientRequests(bytes: Uint8Array): readonly (ClientRequest | InvalidRequest)[] {
+  const requests: (ClientRequest | InvalidRequest)[] = [];
+  for (const message of unpackFrame(bytes)) requests.push(clientRequest(message));
+  return requests;
+}
+
+/** The replies of one frame, in their order; values are views into `bytes`. Throws `FrameError`. */
+export function decodeClientReplies(bytes: Uint8Array): readonly ClientReply[] {
+  const messages = unpackFrame(bytes);
+  for (const message of messages) {
+    if (!isClientReply(message)) throw new FrameError('not a reply that a client knows');
+  }
+  return messages as readonly ClientReply[];
+}
+
+function clientRequest(message: unknown): ClientRequest | InvalidRequest {
+  if (!Array.isArray(message)) throw new FrameError('a message is an array');
+  const fields: readonly unknown[] = message;
+  const [type, id] = fields;
+  if (typeof type !== 'number') throw new FrameError('a message begins with the number of its type');
+  if (!isCount(id)) throw new FrameError('the id of a message is a whole number from 0 on');
+  switch (type) {
+    case TYPE.put:
+      if (fields.length !== 6) return wrongLength(id, 'put', 6);
+      return checkPut(id, bytesOf(fields[2]), bytesOf(fields[3]), fields[4], fields[5]);
+    case TYPE.get:
+    case TYPE.delete:
+      if (fields.length !== 5) return wrongLength(id, type === TYPE.get ? 'get' : 'delete', 5);
+      return checkKeyed(type, id, bytesOf(fields[2]), fields[3], fields[4]);
+    case TYPE.locate:
+      return fields.length === 3 ? checkLocate(id, bytesOf(fields[2])) : wrongLength(id, 'locate', 3);
+    case TYPE.control:
+      if (fields.length !== 3) return wrongLength(id, 'control', 3);
+      return isText(fields[2]) ? [TYPE.control, id, fields[2]] : invalidRequest(id, 'RING_BAD_REQUEST', 'the command of a control is JSON text');
+    case TYPE.status:
+    case TYPE.converged:
+    case TYPE.ping:
+      return fields.length === 2 ? [type, id] : wrongLength(id, 'status, converged or ping', 2);
+    default:
+      return invalidRequest(id, 'RING_UNKNOWN_OPERATION', `no request has the type ${type}`);
+  }
+}
+
+/** A checked put; the fields may come from either kind of frame. `null` for a key or value: it is neither bytes nor text. */
+export function checkPut(id: number, key: Uint8Array | null, value: Uint8Array | null, level: unknown, timeoutMs: unknown): ClientRequest | InvalidRequest {
+  const invalid = keyError(id, key) ?? optionsError(id, level, timeoutMs);
+  if (invalid !== null) return invalid;
+  if (value === null) return invalidRequest(id, 'RING_BAD_REQUEST', 'the value is neither bytes nor well-formed text');
+  if (value.length > VALUE_BYTES_MAX) {
+    return invalidRequest(id, 'RING_VALUE_TOO_LARGE', `a value has at most ${VALUE_BYTES_MAX} bytes, this one has ${value.length}`);
+  }
+  return [TYPE.put, id, key as Uint8Array, value, level as LevelNumber, timeoutMs as number];
+}
+
+export function checkKeyed(type: 2 | 3, id: number, key: Uint8Array | null, level: unknown, timeoutMs: unknown): ClientRequest | InvalidRequest {
+  return keyError(id, key) ?? optionsError(id, level, timeoutMs) ?? [type, id, key as Uint8Array, level as LevelNumber, timeoutMs as number];
+}
+
+export function checkLocate(id: number, key: Uint8Array | null): ClientRequest | InvalidRequest {
+  return keyError(id, key) ?? [TYPE.locate, id, key as Uint8Array];
+}
+
+function keyError(id: number, key: Uint8Array | null): InvalidRequest | null {
+  if (key === null) return invalidRequest(id, 'RING_BAD_REQUEST', 'the key is neither bytes nor well-formed text');
+  if (key.length > 0 && key.length <= KEY_BYTES_MAX) return null;
+  return invalidRequest(id, 'RING_KEY_INVALID', `a key has 1 to ${KEY_BYTES_MAX} bytes, this one has ${key.length}`);
+}
+
+function optionsError(id: number, level: unknown, timeoutMs: unknown): InvalidRequest | null {
+  if (!isLevel(level)) return invalidRequest(id, 'RING_BAD_REQUEST', `the consistency is one of 0 to 3 (${LEVELS.join(', ')})`);
+  if (!isTimeout(timeoutMs)) return invalidRequest(id, 'RING_BAD_REQUEST', 'timeoutMs is a whole number from 0 to 600000');
+  return null;
+}
+
+function wrongLength(id: number, name: string, length: number): InvalidRequest {
+  return invalidRequest(id, 'RING_BAD_REQUEST', `${name} has ${length} fields`);
+}
+
+/** Keys and values are bin; a str, which `checkFrame` found to be UTF-8, stands for its bytes. */
+function bytesOf(value: unknown): Uint8Array | null {
+  if (value instanceof Uint8Array) return value;
+  return typeof value === 'string' ? Buffer.from(value, 'utf8') : null;
+}
+
+function isClientReply(message: unknown): message is ClientReply {
+  if (!Array.isArray(message)) return false;
+  const fields: readonly unknown[] = message;
+  const [type, id] = fields;
+  if (type === TYPE.failed) return isFailed(fields);
+  if (!isCount(id)) return false;
+  switch (type) {
+    case TYPE.written:
+      return fields.length === 6 && isVersionBytes(fields[2]) && isNodeList(fields[3]) && isNodePairs(fields[4]) && isBit(fields[5]);
+    case TYPE.value:
+      return fields.length === 5 && isValueOrNull(fields[2]) && isVersionOrNull(fields[3]) && isNodeList(fields[4]) && (fields[2] === null || fields[3] !== null);
+    case TYPE.json:
+      return fields.length === 3 && isText(fields[2]);
+    case TYPE.pong:
+      return fields.length === 2;
+    default:
+      return false;
+  }
+}
+
+function isFailed(fields: readonly unknown[]): boolean {
+  return (
+    fields.length === 7 &&
+    (fields[1] === null || isCount(fields[1])) &&
+    isErrorNumber(fields[2]) &&
+    isText(fields[3]) &&
+    isCount(fields[4]) &&
+    isCount(fields[5]) &&
+    isVersionOrNull(fields[6])
+  );
+}
+
+function isValueOrNull(value: unknown): boolean {
+  return value === null || (isBytes(value) && value.length <= VALUE_BYTES_MAX);
+}

@@ -1,0 +1,147 @@
+/** Text frames: JSON for scripts and browser consoles. The same requests and replies as in binary frames, one to one. */
+import { readVersion, versionToString } from '../data/index.ts';
+import { checkKeyed, checkLocate, checkPut, invalidRequest, type InvalidRequest } from './decode-client.ts';
+import { ERROR_CODES, FrameError, isRetryable } from './errors.ts';
+import { MESSAGES_PER_FRAME_MAX } from './limits.ts';
+import { LEVELS, TYPE, type ClientReply, type ClientRequest } from './messages.ts';
+import { isCount } from './shape.ts';
+import { utf8Bytes, utf8Text } from './text.ts';
+
+export interface TextFrame {
+  /** Whether the frame was an array of requests; the replies then go out as arrays too. */
+  readonly isArray: boolean;
+  readonly requests: readonly (ClientRequest | InvalidRequest)[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Fields that each operation takes beside `id` and `op`; any other is refused, lest a misspelt one be overlooked. */
+const FIELDS_BY_OPERATION: Readonly<Record<string, readonly string[]>> = {
+  put: ['key', 'value', 'consistency', 'timeoutMs'],
+  get: ['key', 'consistency', 'timeoutMs'],
+  delete: ['key', 'consistency', 'timeoutMs'],
+  locate: ['key'],
+  status: [],
+  converged: [],
+  ping: [],
+};
+
+/** Throws `FrameError` when the text is not JSON, neither an object nor an array, or an array of too many requests. */
+export function decodeTextFrame(text: string): TextFrame {
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch (cause) {
+    throw new FrameError(`a text frame is JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  if (Array.isArray(frame)) {
+    const elements: readonly unknown[] = frame;
+    if (elements.length > MESSAGES_PER_FRAME_MAX) throw new FrameError(`a frame has at most ${MESSAGES_PER_FRAME_MAX} requests`);
+    return { isArray: true, requests: elements.map(textRequest) };
+  }
+  if (!isFields(frame)) throw new FrameError('a text frame is a request or an array of them');
+  return { isArray: false, requests: [textRequest(frame)] };
+}
+
+/** One reply as JSON text. */
+export function encodeTextReply(reply: ClientReply): string {
+  return JSON.stringify(textReply(reply));
+}
+
+/** Several replies as one text frame: a JSON array. */
+export function encodeTextReplies(replies: readonly ClientReply[]): string {
+  return JSON.stringify(replies.map(textReply));
+}
+
+function textRequest(request: unknown): ClientRequest | InvalidRequest {
+  if (!isFields(request)) return invalidRequest(null, 'RING_BAD_REQUEST', 'a request is an object');
+  const id = request['id'];
+  if (!isCount(id)) return invalidRequest(null, 'RING_BAD_REQUEST', '"id" is a whole number from 0 on');
+  const operation = request['op'];
+  if (typeof operation !== 'string') return invalidRequest(id, 'RING_BAD_REQUEST', '"op" is the name of an operation');
+  if (!Object.hasOwn(FIELDS_BY_OPERATION, operation)) {
+    return invalidRequest(id, 'RING_UNKNOWN_OPERATION', `no operation is called ${JSON.stringify(operation.slice(0, 64))}`);
+  }
+  const known = FIELDS_BY_OPERATION[operation] ?? [];
+  const unknownName = Object.keys(request).find((name) => name !== 'id' && name !== 'op' && !known.includes(name));
+  if (unknownName !== undefined) return invalidRequest(id, 'RING_BAD_REQUEST', `${operation} has no field ${JSON.stringify(unknownName.slice(0, 64))}`);
+  return operationRequest(operation, id, request);
+}
+
+function operationRequest(operation: string, id: number, request: Fields): ClientRequest | InvalidRequest {
+  const timeoutMs = request['timeoutMs'] ?? 0;
+  switch (operation) {
+    case 'put':
+      return checkPut(id, bytesOf(request['key']), bytesOf(request['value']), levelOf(request), timeoutMs);
+    case 'get':
+      return checkKeyed(TYPE.get, id, bytesOf(request['key']), levelOf(request), timeoutMs);
+    case 'delete':
+      return checkKeyed(TYPE.delete, id, bytesOf(request['key']), levelOf(request), timeoutMs);
+    case 'locate':
+      return checkLocate(id, bytesOf(request['key']));
+    case 'status':
+      return [TYPE.status, id];
+    case 'converged':
+      return [TYPE.converged, id];
+    default:
+      return [TYPE.ping, id];
+  }
+}
+
+/** The number of the named level; -1, which the checks refuse, for any other value. */
+function levelOf(request: Fields): number {
+  const name = request['consistency'];
+  return name === undefined ? 0 : LEVELS.findIndex((level) => level === name);
+}
+
+/** Text or `{"base64": "…"}`; null for all else, text with a lone surrogate and base64 that is not canonical included. */
+function bytesOf(value: unknown): Uint8Array | null {
+  if (typeof value === 'string') return utf8Bytes(value);
+  if (!isFields(value) || Object.keys(value).length !== 1) return null;
+  const base64 = value['base64'];
+  if (typeof base64 !== 'string') return null;
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.toString('base64') === base64 ? bytes : null;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textReply(reply: ClientReply): Fields {
+  switch (reply[0]) {
+    case TYPE.written: {
+      const [, id, version, durableOn, pairs, fsync] = reply;
+      return { id, ok: true, version: versionText(version), durableOn, hints: hintPairs(pairs), fsync: fsync === 1 };
+    }
+    case TYPE.value: {
+      const [, id, value, version] = reply;
+      return { id, ok: true, value: value === null ? null : textOrBase64(value), ...(version === null ? {} : { version: versionText(version) }) };
+    }
+    case TYPE.json:
+      return { id: reply[1], ok: true, result: JSON.parse(reply[2]) as unknown };
+    case TYPE.pong:
+      return { id: reply[1], ok: true };
+    case TYPE.failed: {
+      const [, id, number, message, required, received, version] = reply;
+      const code = ERROR_CODES[number];
+      const known = version === null ? {} : { version: versionText(version) };
+      return { id, ok: false, code, message, retryable: isRetryable(code), required, received, ...known };
+    }
+  }
+}
+
+/** target, holder, target, holder … as pairs. */
+export function hintPairs(flat: readonly number[]): readonly { readonly target: number; readonly holder: number }[] {
+  const pairs: { target: number; holder: number }[] = [];
+  for (let index = 0; index + 1 < flat.length; index += 2) pairs.push({ target: flat[index] ?? 0, holder: flat[index + 1] ?? 0 });
+  return pairs;
+}
+
+function textOrBase64(value: Uint8Array): unknown {
+  return utf8Text(value) ?? { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') };
+}
+
+function versionText(bytes: Uint8Array): string {
+  return versionToString(readVersion(bytes, 0));
+}

@@ -1,0 +1,81 @@
+/** Checks of single fields, shared by the decoders. Each is a few comparisons; none allocates. */
+import { KEY_BYTES_MAX, RECORD_HEADER_BYTES, VALUE_BYTES_MAX, VERSION_BYTES, isNodeId, isVersionAt } from '../data/index.ts';
+import { TIMEOUT_MS_MAX } from './limits.ts';
+
+export const RECORD_BYTES_MAX = RECORD_HEADER_BYTES + VALUE_BYTES_MAX;
+
+/** A whole number from 0 on: an id, a clock, a count. */
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+export function isLevel(value: unknown): boolean {
+  return value === 0 || value === 1 || value === 2 || value === 3;
+}
+
+export function isTimeout(value: unknown): boolean {
+  return isCount(value) && value <= TIMEOUT_MS_MAX;
+}
+
+export function isBit(value: unknown): boolean {
+  return value === 0 || value === 1;
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+export function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array;
+}
+
+export function isKey(value: unknown): boolean {
+  return value instanceof Uint8Array && value.length > 0 && value.length <= KEY_BYTES_MAX;
+}
+
+export function isRecord(value: unknown): boolean {
+  return value instanceof Uint8Array && value.length >= RECORD_HEADER_BYTES && value.length <= RECORD_BYTES_MAX;
+}
+
+export function isVersionBytes(value: unknown): boolean {
+  return value instanceof Uint8Array && value.length === VERSION_BYTES && isVersionAt(value, 0);
+}
+
+export function isVersionOrNull(value: unknown): boolean {
+  return value === null || isVersionBytes(value);
+}
+
+export function isNodeList(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  for (const element of value) if (!isNodeId(element)) return false;
+  return true;
+}
+
+/** Pairs of node ids: an even number of them. */
+export function isNodePairs(value: unknown): boolean {
+  return isNodeList(value) && (value as readonly unknown[]).length % 2 === 0;
+}
+
+export function isKeyList(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  for (const element of value) if (!isKey(element)) return false;
+  return true;
+}
+
+/** key, record, key, record … */
+export function isRecordPairs(value: unknown): boolean {
+  return isPairs(value, isRecord);
+}
+
+/** key, version, key, version … */
+export function isVersionPairs(value: unknown): boolean {
+  return isPairs(value, isVersionBytes);
+}
+
+function isPairs(value: unknown, isSecond: (element: unknown) => boolean): boolean {
+  if (!Array.isArray(value) || value.length % 2 !== 0) return false;
+  for (let index = 0; index < value.length; index += 2) {
+    if (!isKey(value[index]) || !isSecond(value[index + 1])) return false;
+  }
+  return true;
+}
