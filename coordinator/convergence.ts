@@ -1,4 +1,7 @@
-/** `converged`: whether all replicas of all partitions have equal roots. Decided from what every node said of itself. */
+/**
+ * `converged`: whether all replicas of all partitions have equal roots, and no hint waits that could still change them.
+ * Decided from what every node said of itself.
+ */
 import { equalBytes, type NodeId, type Partition } from '../data/index.ts';
 import type { ConvergedAnswer } from '../wire/index.ts';
 import type { Placement } from './placement.ts';
@@ -7,6 +10,8 @@ export interface NodeRoots {
   /** Whether all its trees are built. */
   readonly complete: boolean;
   readonly roots: ReadonlyMap<Partition, Uint8Array>;
+  /** Hints that it still has to deliver: replicas with equal roots may yet get something newer from them. */
+  readonly hints: number;
 }
 
 const REASONS_MAX = 10;
@@ -18,6 +23,7 @@ export function decideConverged(placement: Placement, rootsByNode: ReadonlyMap<N
     const roots = rootsByNode.get(id) ?? null;
     if (roots === null) reasons.push(`node ${id} cannot be reached`);
     else if (!roots.complete) reasons.push(`node ${id} is still reading its records`);
+    else if (roots.hints > 0) reasons.push(`node ${id} still has ${roots.hints} hints to deliver`);
   }
   let differing = 0;
   for (let number = 0; number < placement.topology.partitionCount; number++) {

@@ -38,6 +38,13 @@ export class HintLedger {
     return [...this.#countByTarget.keys()];
   }
 
+  /** Hints for all targets together. */
+  countAll(): number {
+    let sum = 0;
+    for (const { hints } of this.#countByTarget.values()) sum += hints;
+    return sum;
+  }
+
   markDirty(target: NodeId, partitionOfKey: Partition): void {
     const partitions = this.#dirtyByTarget.get(target);
     if (partitions === undefined) this.#dirtyByTarget.set(target, new Set([partitionOfKey]));

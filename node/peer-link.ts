@@ -152,7 +152,8 @@ export class PeerLink {
     try {
       if (!isBinary || !(data instanceof Uint8Array)) throw new FrameError('a peer sends binary frames');
       const { header, messages } = decodePeerReplies(data);
-      this.#options.clock.merge(header[2]);
+      if (this.#state === 'up' && header[1] !== this.#options.header()[1]) throw new FrameError(`a frame of epoch ${header[1]}`);
+      if (this.#state === 'up' || messages[0]?.[0] === TYPE.welcome) this.#options.clock.merge(header[2]);
       if (this.#state === 'greeting') {
         this.#greeted(messages);
         return;

@@ -52,7 +52,7 @@ export class PeerService {
         this.#ports.sweptBy(peer);
         return this.#compare(request);
       case TYPE.roots:
-        return [TYPE.rootList, request[1], store.isScanned ? 1 : 0, encodeRoots(store.trees, placement.sharedPartitions([self]))];
+        return [TYPE.rootList, request[1], store.isScanned ? 1 : 0, encodeRoots(store.trees, placement.sharedPartitions([self])), store.ledger.countAll()];
       case TYPE.nodeStatus:
         return [TYPE.nodeStatusReply, request[1], JSON.stringify(this.#ports.nodeStatus())];
     }

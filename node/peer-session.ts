@@ -66,6 +66,10 @@ export class PeerSession {
       const { header, messages } = decodePeerRequests(data);
       const [first] = messages;
       if (this.#peer !== null) {
+        if (header[1] !== this.#options.header()[1]) {
+          this.#socket.close(CLOSE_CODES.wrongPeer, `RING_WRONG_TOPOLOGY: epoch ${header[1]}`);
+          return;
+        }
         this.#options.clock.merge(header[2]);
         this.#serve(messages);
       } else if (first?.[0] === TYPE.hello) {

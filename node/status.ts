@@ -82,9 +82,9 @@ export class StatusReporter {
     const replies = await this.#askAll((id) => [TYPE.roots, id]);
     const rootsByNode = new Map<NodeId, NodeRoots | null>();
     for (const [node, reply] of replies) {
-      rootsByNode.set(node, reply?.[0] === TYPE.rootList ? { complete: reply[2] === 1, roots: decodeRoots(reply[3]) } : null);
+      rootsByNode.set(node, reply?.[0] === TYPE.rootList ? { complete: reply[2] === 1, roots: decodeRoots(reply[3]), hints: reply[4] } : null);
     }
-    rootsByNode.set(self, { complete: store.isScanned, roots: decodeRoots(encodeRoots(store.trees, placement.sharedPartitions([self]))) });
+    rootsByNode.set(self, { complete: store.isScanned, roots: decodeRoots(encodeRoots(store.trees, placement.sharedPartitions([self]))), hints: store.ledger.countAll() });
     return decideConverged(placement, rootsByNode);
   }
 

@@ -106,7 +106,7 @@ function isPeerReply(message: unknown): boolean {
     case TYPE.newer:
       return length === 5 && isRecordPairs(fields[2]) && isKeyList(fields[3]) && (fields[4] === null || isDatabaseKey(fields[4]));
     case TYPE.rootList:
-      return length === 4 && isBit(fields[2]) && isMultiple(fields[3], ROOT_ENTRY_BYTES);
+      return length === 5 && isBit(fields[2]) && isMultiple(fields[3], ROOT_ENTRY_BYTES) && isCount(fields[4]);
     case TYPE.nodeStatusReply:
       return length === 3 && isText(fields[2]);
     case TYPE.welcome:

@@ -172,8 +172,8 @@ export type DifferingMessage = readonly [type: 69, id: number, partitions: Uint8
 export type LeavesMessage = readonly [type: 70, id: number, leaves: Uint8Array];
 /** `records`: key, record … that the asker lacks. `wanted`: keys of which the asker has the newer. `more` 1: ask again from the last. */
 export type NewerMessage = readonly [type: 71, id: number, records: readonly Uint8Array[], wanted: readonly Uint8Array[], resumeFrom: Uint8Array | null];
-/** partition (2) · root (8), repeated; `complete` 0 while trees are being built. */
-export type RootListMessage = readonly [type: 72, id: number, complete: 0 | 1, roots: Uint8Array];
+/** partition (2) · root (8), repeated; `complete` 0 while trees are being built. `hints`: how many this node still has to deliver. */
+export type RootListMessage = readonly [type: 72, id: number, complete: 0 | 1, roots: Uint8Array, hints: number];
 export type NodeStatusReplyMessage = readonly [type: 73, id: number, json: string];
 /** `wallMs`: the sender's wall clock, to report drift. */
 export type HeartbeatReplyMessage = readonly [type: 74, id: number, wallMs: number];

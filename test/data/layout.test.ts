@@ -11,12 +11,12 @@ import {
   hintReference,
   hintsOf,
   keyAfter,
-  leafRange,
   metaKey,
   orderedKey,
   parseDirtyMetaName,
   parseHintKey,
   parseRecordKey,
+  partitionRange,
   recordKey,
   type KeyRange,
 } from '../../data/layout.ts';
@@ -33,15 +33,26 @@ describe('layout', () => {
     fc.assert(
       fc.property(partitions, hashes, keys, partitions, fc.integer({ min: 0, max: 255 }), (its, hash, key, other, otherLeaf) => {
         const databaseKey = recordKey(its, hash, key);
-        expect(isIn(leafRange(its, leafOfHash(hash)), databaseKey)).toBe(true);
+        expect(isIn(partitionRange(its, leafOfHash(hash), leafOfHash(hash)), databaseKey)).toBe(true);
         expect(isIn(RECORDS, databaseKey)).toBe(true);
-        expect(isIn(leafRange(other, otherLeaf), databaseKey)).toBe(other === its && otherLeaf === leafOfHash(hash));
+        expect(isIn(partitionRange(other, otherLeaf, otherLeaf), databaseKey)).toBe(other === its && otherLeaf === leafOfHash(hash));
+      }),
+    );
+  });
+
+  it('puts a record into a range of leaves exactly when its leaf is one of them', () => {
+    const leaves = fc.integer({ min: 0, max: 255 });
+    fc.assert(
+      fc.property(partitions, hashes, keys, leaves, leaves, (its, hash, key, a, b) => {
+        const [first, last] = [Math.min(a, b), Math.max(a, b)];
+        const isOneOfThem = leafOfHash(hash) >= first && leafOfHash(hash) <= last;
+        expect(isIn(partitionRange(its, first, last), recordKey(its, hash, key))).toBe(isOneOfThem);
       }),
     );
   });
 
   it('has the last leaf of the last partition end where the records end', () => {
-    const range = leafRange(partition(0xffff), 255);
+    const range = partitionRange(partition(0xffff), 255, 255);
     expect(isIn(range, recordKey(partition(0xffff), 0xffff_ffff, new Uint8Array(1024).fill(0xff)))).toBe(true);
     expect(range.to).toStrictEqual(RECORDS.to);
   });

@@ -1,10 +1,10 @@
 /** The contract of data/ordered-kv.ts, K1 to K5, for every implementation of the port. */
 import { describe, expect, it } from 'vitest';
-import { KvBatch, compareBytes, type OrderedKv } from '../../data/index.ts';
+import { KvBatch, compareBytes, type KeyRange, type OrderedKv } from '../../data/index.ts';
 import type { KvKind } from '../support/kv-places.ts';
 
 export const UNLIMITED = { entriesMax: 1_000_000, bytesMax: 1 << 30 };
-export const EVERYTHING = { from: Uint8Array.of(0), to: Uint8Array.of(0xff, 0xff, 0xff, 0xff) };
+export const EVERYTHING: KeyRange = { from: Uint8Array.of(0), to: Uint8Array.of(0xff, 0xff, 0xff, 0xff) };
 
 const bytes = (...numbers: number[]): Uint8Array => Uint8Array.from(numbers);
 const UNAVAILABLE = expect.objectContaining({ code: 'RING_STORE_UNAVAILABLE' });
@@ -18,7 +18,7 @@ export function batchOf(...puts: readonly (readonly [Uint8Array, Uint8Array | nu
   return batch;
 }
 
-async function keysOf(kv: OrderedKv, range = EVERYTHING, limits = UNLIMITED): Promise<number[][]> {
+async function keysOf(kv: OrderedKv, range: KeyRange = EVERYTHING, limits = UNLIMITED): Promise<number[][]> {
   const entries = await kv.scan(range, limits);
   return entries.map((entry) => [...entry.key]);
 }

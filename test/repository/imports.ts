@@ -3,8 +3,8 @@
 interface Folder {
   readonly ours: readonly string[];
   readonly packages: readonly string[];
-  /** node: builtins; 'any' for the edge. */
-  readonly builtins: readonly string[] | 'any';
+  /** node: builtins; 'any' for the edge; 'types' where a browser must never meet one at run time. */
+  readonly builtins: readonly string[] | 'any' | 'types';
 }
 
 export const FOLDERS: Readonly<Record<string, Folder>> = {
@@ -12,7 +12,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   data: { ours: [], packages: ['classic-level', 'xxhash-wasm'], builtins: ['node:zlib'] },
   wire: { ours: ['data'], packages: ['msgpackr'], builtins: [] },
   coordinator: { ours: ['data', 'wire'], packages: [], builtins: [] },
-  client: { ours: ['data', 'wire'], packages: ['abstract-level', 'ws'], builtins: [] },
+  client: { ours: ['data', 'wire'], packages: ['abstract-level', 'ws'], builtins: 'types' },
   node: {
     ours: ['config', 'data', 'wire', 'coordinator', 'client'],
     packages: ['ws', 'proper-lockfile', 'pino', 'prom-client'],
@@ -30,7 +30,7 @@ const ENTRANCES: ReadonlySet<string> = new Set([...Object.keys(FOLDERS).map((fol
 /** The version of the package is read from here, by the two at the edge. */
 const PACKAGE_JSON = 'package.json';
 const ONLY_FILE_BY_PACKAGE: Readonly<Record<string, string>> = { 'classic-level': 'data/level-kv.ts' };
-const PURE_FOLDERS: readonly string[] = ['coordinator', 'data'];
+const PURE_FOLDERS: ReadonlySet<string> = new Set(['coordinator', 'data']);
 const IMPURE = /\b(?:Date|Math\s*\.\s*random|setTimeout|setInterval|setImmediate|performance)\b/g;
 
 export function violations(textByPath: ReadonlyMap<string, string>): string[] {
@@ -38,29 +38,29 @@ export function violations(textByPath: ReadonlyMap<string, string>): string[] {
   const edges = new Map<string, string[]>();
   for (const [path, text] of textByPath) {
     const targets: string[] = [];
-    for (const specifier of importsOf(text)) {
+    for (const { specifier, isErased } of importsOf(text)) {
       const target = specifier.startsWith('.') ? resolve(path, specifier) : null;
-      if (target === null) found.push(...externalViolations(path, specifier));
+      if (target === null) found.push(...externalViolations(path, specifier, isErased));
       else {
         targets.push(target);
         found.push(...internalViolations(path, target, textByPath));
       }
     }
     edges.set(path, targets);
-    if (PURE_FOLDERS.includes(folderOf(path))) {
+    if (PURE_FOLDERS.has(folderOf(path))) {
       for (const [name] of codeOnly(text).matchAll(IMPURE)) found.push(`${path}: uses ${name}; time and chance come in through ports`);
     }
   }
   return [...found, ...cycles(edges)];
 }
 
-function externalViolations(path: string, specifier: string): string[] {
+function externalViolations(path: string, specifier: string, isErased: boolean): string[] {
   const folder = FOLDERS[folderOf(path)];
   if (folder === undefined) return [`${path}: lies in no folder of the table`];
   const only = ONLY_FILE_BY_PACKAGE[specifier];
   if (only !== undefined && only !== path) return [`${path}: imports ${specifier}, which only ${only} may`];
   const isAllowed = specifier.startsWith('node:')
-    ? folder.builtins === 'any' || folder.builtins.includes(specifier)
+    ? folder.builtins === 'any' || (folder.builtins === 'types' ? isErased : folder.builtins.includes(specifier))
     : folder.packages.includes(specifier);
   return isAllowed ? [] : [`${path}: imports ${specifier}`];
 }
@@ -88,13 +88,21 @@ function cycles(edges: ReadonlyMap<string, readonly string[]>): string[] {
   return found;
 }
 
-const STATEMENT = /\b(?:import|export)\s+(?:type\s+)?(?:[\w$*{}\s,]+?\s*from\s*)?(['"])([^'"\n]+)\1/g;
+const STATEMENT = /\b(?:import|export)\s+(type\s+)?(?:[\w$*{}\s,]+?\s*from\s*)?(['"])([^'"\n]+)\2/g;
 const CALL = /\bimport\s*\(\s*(?:(['"])([^'"\n]+)\1\s*[,)])?/g;
 
-/** The specifiers of all imports and re-exports of types and values; of an `import(…)` that is not literal, `computed`. */
-export function importsOf(text: string): string[] {
+interface Import {
+  readonly specifier: string;
+  /** `import type`: gone when the product runs. */
+  readonly isErased: boolean;
+}
+
+/** All imports and re-exports of types and values; an `import(…)` that is not literal has the specifier `computed`. */
+export function importsOf(text: string): Import[] {
   const code = mapTokens(text, (token) => (token.startsWith('/') ? ' ' : token));
-  return [...[...code.matchAll(STATEMENT)].map((match) => match[2] ?? ''), ...[...code.matchAll(CALL)].map((match) => match[2] ?? 'computed')];
+  const statements = [...code.matchAll(STATEMENT)].map((match) => ({ specifier: match[3] ?? '', isErased: match[1] !== undefined }));
+  const calls = [...code.matchAll(CALL)].map((match) => ({ specifier: match[2] ?? 'computed', isErased: false }));
+  return [...statements, ...calls];
 }
 
 /** The text without comments and strings; of a template what stands in `${…}`. */

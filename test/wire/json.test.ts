@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { versionToBytes, versionToString, type Version } from '../../data/index.ts';
 import { FrameError, MESSAGES_PER_FRAME_MAX, decodeTextFrame, encodeTextReplies, encodeTextReply, errorNumber, utf8Bytes, utf8Text } from '../../wire/index.ts';
@@ -113,9 +113,10 @@ describe('replies as text', () => {
   });
 
   test('bytes that become text become the same bytes again, a byte order mark included', () => {
-    fc.assert(fc.property(fc.oneof(fc.uint8Array(), fc.string({ unit: 'binary' }).map((string) => utf8(`\uFEFF${string}`))), (value) => {
+    fc.assert(fc.property(fc.oneof(fc.uint8Array({ maxLength: 4 }), fc.string({ unit: 'binary' }).map((string) => utf8(`\uFEFF${string}`))), (value) => {
       const said = utf8Text(value);
-      if (said !== null) expect(Uint8Array.from(utf8Bytes(said) ?? [])).toEqual(Uint8Array.from(value));
+      fc.pre(said !== null);
+      expect(Uint8Array.from(utf8Bytes(said ?? '') ?? [])).toEqual(Uint8Array.from(value));
     }));
   });
 });

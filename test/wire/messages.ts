@@ -1,5 +1,5 @@
 /** Arbitrary valid messages of every kind, for properties. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { DIGEST_BYTES, LEAVES, encodeRecord, epoch, incarnation, nodeId, partition, versionToBytes } from '../../data/index.ts';
 import { ERROR_CODES, type ClientReply, type ClientRequest, type ErrorNumber, type FrameHeader, type LevelNumber, type PeerReply, type PeerRequest } from '../../wire/index.ts';
 

@@ -1,0 +1,109 @@
+/** A real WebSocket server that speaks the client protocol with the real codec and answers as the test tells it. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { versionToBytes } from '../../data/index.ts';
+import { TYPE, decodeClientRequests, encodeFrame, isInvalid, type ClientReply, type ClientRequest } from '../../wire/index.ts';
+
+export interface Arrival {
+  readonly request: ClientRequest;
+  readonly reply: (...replies: readonly ClientReply[]) => void;
+  readonly socket: WebSocket;
+}
+
+export const VERSION = { timestamp: 1_764_000_000_000 * 1024, writer: 7 };
+const WAIT_MS = 10_000;
+
+export class ScriptedNode {
+  readonly url: string;
+  readonly port: number;
+  /** Everything that has arrived, in order. */
+  readonly arrivals: Arrival[] = [];
+  /** How many requests each frame held. */
+  readonly frameSizes: number[] = [];
+  connections = 0;
+  readonly #server: WebSocketServer;
+  readonly #script: (arrival: Arrival) => void;
+
+  private constructor(server: WebSocketServer, script: (arrival: Arrival) => void) {
+    this.#server = server;
+    this.#script = script;
+    this.port = (server.address() as AddressInfo).port;
+    this.url = `ws://127.0.0.1:${this.port}`;
+    server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  /** `port` 0: any that is free. */
+  static async start(script: (arrival: Arrival) => void = answer, port = 0): Promise<ScriptedNode> {
+    const server = new WebSocketServer({ host: '127.0.0.1', port, perMessageDeflate: false });
+    await once(server, 'listening');
+    return new ScriptedNode(server, script);
+  }
+
+  /** Breaks every connection off and frees the port. */
+  async stop(): Promise<void> {
+    for (const socket of this.#server.clients) socket.terminate();
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+    });
+  }
+
+  #accept(socket: WebSocket): void {
+    this.connections += 1;
+    socket.on('error', () => undefined);
+    socket.on('message', (data: Buffer) => {
+      const requests = decodeClientRequests(data);
+      this.frameSizes.push(requests.length);
+      for (const request of requests) {
+        if (isInvalid(request)) throw new Error(request.message);
+        const arrival: Arrival = { request, socket, reply: (...replies) => socket.send(encodeFrame(replies)) };
+        this.arrivals.push(arrival);
+        this.#script(arrival);
+      }
+    });
+  }
+}
+
+/** The usual script: answers everything; a get finds its own key as the value. */
+export function answer({ request, reply }: Arrival): void {
+  reply(answerTo(request));
+}
+
+export function answerTo(request: ClientRequest): ClientReply {
+  const id = request[1];
+  switch (request[0]) {
+    case TYPE.put:
+    case TYPE.delete:
+      return [TYPE.written, id, versionToBytes(VERSION), [0, 1], [2, 0], 1];
+    case TYPE.get:
+      return [TYPE.value, id, request[2], versionToBytes(VERSION), [0, 1]];
+    case TYPE.status:
+      return [TYPE.json, id, '{"clusterId":"c","epoch":1,"nodes":[],"converged":{"converged":true,"reasons":[]}}'];
+    case TYPE.converged:
+      return [TYPE.json, id, '{"converged":true,"reasons":[]}'];
+    case TYPE.control:
+      return [TYPE.json, id, request[2]];
+    case TYPE.locate:
+      return [TYPE.json, id, '{"hash":1,"partition":1,"homeNode":1,"replicas":[1],"fallbacks":[0],"epoch":1}'];
+    case TYPE.ping:
+      return [TYPE.pong, id];
+  }
+}
+
+/** Resolves when the condition holds; rejects when it does not within ten seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + WAIT_MS;
+  while (!condition()) {
+    if (performance.now() > deadlineMs) throw new Error(`waited in vain for ${condition.toString()}`);
+    // One look after the other is what polling is.
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** A port on which nothing listens. */
+export async function freePort(): Promise<number> {
+  const node = await ScriptedNode.start();
+  await node.stop();
+  return node.port;
+}
