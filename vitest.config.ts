@@ -12,6 +12,9 @@ export default defineConfig({
     env: { RING_LEVEL_TEST_SEED: seed },
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // Clusters of processes: more at once than cores only makes each slower.
+    maxWorkers: 2,
+    maxConcurrency: 2,
     reporters: ['default', new PlainLineReporter()],
   },
 });

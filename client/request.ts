@@ -35,7 +35,9 @@ export function callFrom<Reply extends ClientReply, Answer>(
   reject: (error: unknown) => void,
 ): ClientCall {
   return {
-    ...facts,
+    id: facts.id,
+    bytes: facts.bytes,
+    deadlineMs: facts.deadlineMs,
     kind: parts.kind,
     attempts: 0,
     message: (timeoutMs) => parts.message(facts.id, timeoutMs),

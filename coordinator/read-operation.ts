@@ -49,7 +49,6 @@ export class ReadOperation implements Operation {
   /** Replicas whose record is damaged: repaired, not counted. */
   readonly #damaged: NodeId[] = [];
   readonly #asked: NodeId[] = [];
-  #failed = 0;
   #newest: RecordBytes | null = null;
   /** Replicas that have the newest record on disk. */
   #holders: NodeId[] = [];
@@ -91,13 +90,11 @@ export class ReadOperation implements Operation {
     if (!this.#settle(sub)) return;
     if (sub.role === 'repair') this.#repaired(sub.node, reply);
     else if (reply[0] === TYPE.found) this.#take(sub, reply[2], reply[3]);
-    else this.#failed++;
     this.#evaluate();
   }
 
   onLost(sub: SubRequest): void {
     if (!this.#settle(sub)) return;
-    if (sub.role !== 'repair') this.#failed++;
     if (sub.role === 'replica') this.#askStandIns();
     this.#evaluate();
   }
@@ -124,9 +121,7 @@ export class ReadOperation implements Operation {
 
   #send(sub: SubRequest, build: (id: number) => PeerRequest): void {
     this.#pending.push(sub);
-    if (this.#environment.send(sub, build)) return;
-    this.#settle(sub);
-    if (sub.role !== 'repair') this.#failed++;
+    if (!this.#environment.send(sub, build)) this.#settle(sub);
   }
 
   /** A replica is slow or lost: its hints may lie on a fallback node (R4). */
@@ -148,7 +143,7 @@ export class ReadOperation implements Operation {
         this.#damaged.push(sub.node);
         return;
       default:
-        this.#failed++;
+        // The node could not look: no reply.
         return;
     }
     this.#replies.push({ node: sub.node, role: sub.role, record });

@@ -24,7 +24,7 @@ export interface BackgroundPorts {
   readonly placement: Placement;
   readonly store: Store;
   readonly calls: PeerCalls;
-  readonly time: NodeTime;
+  readonly time: Pick<NodeTime, 'monotonicMs'>;
   isAlive(node: NodeId): boolean;
   report(message: string, details: Record<string, unknown>): void;
 }
@@ -34,8 +34,10 @@ export interface BackgroundCounters {
   sweepsEqual: number;
   sweepRecordsSent: number;
   sweepRecordsReceived: number;
+  /** Of requests and replies of the exchanges that this node began: keys, records and digests. */
   sweepBytes: number;
   hintsDelivered: number;
+  handOffBytes: number;
 }
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -45,7 +47,7 @@ const SWEPT_BY_MS = 1_000;
 const LOOK_MS = 100;
 
 export class Background {
-  readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0 };
+  readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0, handOffBytes: 0 };
   readonly #ports: BackgroundPorts;
   readonly #options: BackgroundOptions;
   readonly #stop = new AbortController();
@@ -89,9 +91,10 @@ export class Background {
     this.#sweptByMs.set(peer, this.#ports.time.monotonicMs());
   }
 
-  /** Counts bytes that were sent for the background work, and makes the next step wait when they are too many (N2). */
-  spend(bytes: number): void {
-    this.counters.sweepBytes += bytes;
+  /** Counts bytes of the background work, and makes the next step wait when they are too many (N2). */
+  #spend(counter: 'sweepBytes' | 'handOffBytes', message: readonly unknown[]): void {
+    const bytes = bytesOf(message);
+    this.counters[counter] += bytes;
     const now = this.#ports.time.monotonicMs();
     this.#budgetFreeMs = Math.max(now, this.#budgetFreeMs) + (bytes * 1000) / this.#options.maxBytesPerSecond;
   }
@@ -146,7 +149,7 @@ export class Background {
     const { store } = this.#ports;
     switch (effect.do) {
       case 'ask':
-        return this.#ask(peer, effect.build);
+        return this.#ask(peer, 'sweepBytes', effect.build);
       case 'slice':
         return store.recordSlice(effect.range, effect.limits).catch(() => null);
       case 'store':
@@ -179,7 +182,7 @@ export class Background {
       const effect = step.value;
       await this.#waitForBudget();
       if (this.#stop.signal.aborted) step = steps.next(null);
-      else if (effect.do === 'ask') step = steps.next(await this.#ask(target, effect.build));
+      else if (effect.do === 'ask') step = steps.next(await this.#ask(target, 'handOffBytes', effect.build));
       else if (effect.do === 'drop-hints') step = steps.next(await this.#dropHints(effect.target, effect.records));
       else step = steps.next(await store.hintSlice(effect.target, effect.from, effect.limits).catch((): RecordSlice | null => null));
     }
@@ -196,12 +199,14 @@ export class Background {
 
   // --- small things --------------------------------------------------------------------------------------------
 
-  async #ask(peer: NodeId, build: (id: number) => PeerRequest): Promise<PeerReply | null> {
-    return this.#ports.calls.call(peer, CALL_TIMEOUT_MS, (id) => {
+  async #ask(peer: NodeId, counter: 'sweepBytes' | 'handOffBytes', build: (id: number) => PeerRequest): Promise<PeerReply | null> {
+    const reply = await this.#ports.calls.call(peer, CALL_TIMEOUT_MS, (id) => {
       const request = build(id);
-      this.spend(bytesOf(request));
+      this.#spend(counter, request);
       return request;
     });
+    if (reply !== null) this.#spend(counter, reply);
+    return reply;
   }
 
   async #waitForBudget(): Promise<void> {

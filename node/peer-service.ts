@@ -19,7 +19,7 @@ export interface PeerServicePorts {
   readonly self: NodeId;
   readonly placement: Placement;
   readonly store: Store;
-  readonly time: NodeTime;
+  readonly time: Pick<NodeTime, 'wallMs'>;
   nodeStatus(): NodeStatus;
   /** An exchange with this peer goes on; the node's own one can wait. */
   sweptBy(peer: NodeId): void;

@@ -82,7 +82,7 @@ export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
   fc.tuple(type(69), id, multipleOf(2)),
   fc.tuple(type(70), id, fc.oneof(leaves, fc.constant(new Uint8Array(0)))),
   fc.tuple(type(71), id, recordPairs, fc.array(key, { maxLength: 4 }), fc.option(key)),
-  fc.tuple(type(72), id, bit, multipleOf(10)),
+  fc.tuple(type(72), id, bit, multipleOf(10), fc.nat()),
   fc.tuple(type(73), id, fc.json()),
   fc.tuple(type(74), id, fc.maxSafeNat()),
 );

@@ -1,0 +1,104 @@
+/** Three daemons for a benchmark. */
+import { fileURLToPath } from 'node:url';
+import { RingClient, type ClusterStatus } from '../client/index.ts';
+import { findFreePorts } from '../cli/free-ports.ts';
+import { LocalCluster } from '../cli/local-cluster.ts';
+import { fill } from './load.ts';
+
+const NODES = 3;
+/** So few hints that what is written while a node is down is healed by the sweep; nothing else differs from the defaults. */
+const NODE_FLAGS = ['--set', 'hints.maxBytes=1024', '--set', 'hints.batchBytes=1024'];
+/** More than fit into `hints.maxBytes`. */
+const HINTS_FILLED_BY = 100;
+const LOOK_MS = 50;
+const WAIT_MS = 600_000;
+
+export class BenchCluster {
+  readonly #cluster: LocalCluster;
+  readonly #client: RingClient;
+
+  static async start(directory: string, clusterId: string): Promise<BenchCluster> {
+    const main = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+    const cluster = await LocalCluster.start({
+      program: { executable: process.execPath, leadingArguments: [main], typed: 'ring-level' },
+      directory,
+      clusterId,
+      replicationFactor: NODES,
+      ports: await findFreePorts(NODES),
+      nodeFlags: ['--log-level', 'error', ...NODE_FLAGS],
+    });
+    const bench = new BenchCluster(cluster);
+    await bench.#waitFor(async () => (await bench.status()).nodes.every((node) => node?.peers.every((peer) => peer.liveness === 'alive') ?? false));
+    return bench;
+  }
+
+  private constructor(cluster: LocalCluster) {
+    this.#cluster = cluster;
+    this.#client = new RingClient(cluster.urls, { timeoutMs: 30_000 });
+  }
+
+  get urls(): readonly string[] {
+    return this.#cluster.urls;
+  }
+
+  directory(node: number): string {
+    return this.#cluster.directoryOf(node);
+  }
+
+  async status(): Promise<ClusterStatus> {
+    return this.#client.status();
+  }
+
+  /** Of all nodes together. A restart begins at 0 again. */
+  async counter(name: string): Promise<number> {
+    const { nodes } = await this.status();
+    return nodes.reduce((sum, node) => sum + (node?.counters[name] ?? 0), 0);
+  }
+
+  async kill(node: number): Promise<void> {
+    await this.#cluster.killNode(node);
+  }
+
+  /** Milliseconds until it takes requests. */
+  async startAgain(node: number): Promise<number> {
+    const started = performance.now();
+    await this.#cluster.startNode(node);
+    return performance.now() - started;
+  }
+
+  async wipe(node: number): Promise<void> {
+    await this.#cluster.wipeNode(node);
+  }
+
+  async waitConverged(): Promise<void> {
+    await this.#waitFor(async () => (await this.#client.converged()).converged);
+  }
+
+  async waitForSweeps(sweeps: number): Promise<void> {
+    await this.#waitFor(async () => (await this.counter('sweeps')) >= sweeps);
+  }
+
+  /** Writes `count` records while `node` is down, after so many others that no hints can be kept for them. */
+  async writeWithoutNode(node: number, count: number, keyBytes: number, valueBytes: number): Promise<void> {
+    await this.kill(node);
+    await this.#waitFor(async () => (await this.#client.status()).nodes[node] === null);
+    const others = this.urls.filter((_, index) => index !== node);
+    await fill(others, HINTS_FILLED_BY + count, keyBytes, valueBytes);
+    await this.startAgain(node);
+  }
+
+  async stop(): Promise<void> {
+    await this.#client.close();
+    await this.#cluster.stop();
+  }
+
+  async #waitFor(condition: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + WAIT_MS;
+    while (!(await condition())) {
+      if (performance.now() > deadline) throw new Error('waited too long');
+      await new Promise((resolve) => {
+        setTimeout(resolve, LOOK_MS);
+      });
+    }
+  }
+}
