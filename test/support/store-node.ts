@@ -15,7 +15,8 @@ import {
   type StoreOptions,
   type StoredRecord,
 } from '../../data/index.ts';
-import { PeerService, type ServiceRequest } from '../../node/peer-service.ts';
+import { PeerService } from '../../node/peer-service.ts';
+import { NodeTime } from '../../node/time.ts';
 import { TYPE, type PeerReply, type PeerRequest } from '../../wire/index.ts';
 
 export const WALL_MS = 1_764_000_000_000;
@@ -69,7 +70,7 @@ export async function openStoreNode(id: NodeId, placement: Placement, options: S
     self: id,
     placement,
     store,
-    time: { wallMs, monotonicMs: () => 0 },
+    time: new NodeTime(),
     nodeStatus: () => {
       throw new Error('no status here');
     },
@@ -97,7 +98,7 @@ export async function askPeer(from: NodeId, peer: StoreNode, request: PeerReques
     case TYPE.hello:
       return null;
     default:
-      return peer.service.serve(from, request satisfies ServiceRequest);
+      return peer.service.serve(from, request);
   }
 }
 
