@@ -5,11 +5,13 @@
  * Invariants
  *  L1  A client that does not read its answers is no longer read from; one that has too much waiting is closed (1013).
  *  L2  A frame that cannot be read closes this connection with 4000 and no other.
+ *  L3  The answers to an array of text requests fit into one frame: those that would not are answered RING_OVERLOADED.
  */
 import type { WebSocket } from 'ws';
 import type { AnswerSink, Coordinator } from '../coordinator/index.ts';
 import {
   CLOSE_CODES,
+  FRAME_BYTES_MAX,
   FrameError,
   SEND_BUFFER_BYTES_MAX,
   SEND_BUFFER_HIGH_BYTES,
@@ -18,7 +20,6 @@ import {
   decodeClientRequests,
   decodeTextFrame,
   encodeFrames,
-  encodeTextReplies,
   encodeTextReply,
   errorNumber,
   isInvalid,
@@ -88,14 +89,20 @@ export class ClientSession {
     this.#start(requests, isArray ? this.#collect(requests.length) : this.#textSink);
   }
 
-  /** An array of requests is answered by one array, when all of them are. */
+  /** L3. An array of requests is answered by one array, when all of them are. */
   #collect(count: number): AnswerSink {
-    const replies: ClientReply[] = [];
+    const texts: string[] = [];
+    let units = 0;
     if (count === 0) this.#sendText('[]');
     return {
       answer: (reply) => {
-        replies.push(reply);
-        if (replies.length === count) this.#sendText(encodeTextReplies(replies));
+        let text = encodeTextReply(reply);
+        if (reply[0] !== TYPE.failed && units + text.length > FRAME_BYTES_MAX) {
+          text = encodeTextReply(failed(reply[1], 'RING_OVERLOADED', 'the answers to this array are more than one frame holds; ask for less at once'));
+        }
+        texts.push(text);
+        units += text.length;
+        if (texts.length === count) this.#sendText(`[${texts.join(',')}]`);
       },
     };
   }

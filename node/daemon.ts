@@ -22,7 +22,7 @@ import {
   type Topology,
 } from '../coordinator/index.ts';
 import { HybridClock, META, Store, nodeId, readCeiling, writerOf, type NodeId } from '../data/index.ts';
-import { PROTOCOL_VERSION, TYPE, type FrameHeader, type NodeStatus, type PeerReply, type PeerRequest } from '../wire/index.ts';
+import { PROTOCOL_VERSION, TYPE, type FrameHeader, type NodeStatus, type PeerReply, type PeerRequest, type ReadMessage } from '../wire/index.ts';
 import { Background } from './background.ts';
 import { ClientSession, type ClientService } from './client-session.ts';
 import { deriveClusterId } from './cluster-id.ts';
@@ -35,6 +35,7 @@ import { PeerCalls } from './peer-calls.ts';
 import { PeerLink } from './peer-link.ts';
 import { PeerService } from './peer-service.ts';
 import { PeerSession } from './peer-session.ts';
+import { ReadQueue } from './read-queue.ts';
 import { NodeServer } from './server.ts';
 import { StatusReporter } from './status.ts';
 import { TestControl } from './test-control.ts';
@@ -71,6 +72,7 @@ export class Daemon {
   readonly #clockOffsets = new Map<NodeId, number>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #own: Outbox<PeerRequest>;
+  readonly #ownReads: ReadQueue;
   #port = 0;
   #stopped = false;
   #paused = false;
@@ -89,6 +91,7 @@ export class Daemon {
     const peers = topology.members.map((member) => member.id).filter((id) => id !== this.nodeId);
     this.#liveness = new Liveness(this.nodeId, peers, config.heartbeat, time.monotonicMs());
     this.#replica = new Replica(this.nodeId, placement, store);
+    this.#ownReads = new ReadQueue({ replica: this.#replica, isFull: () => false, reply: (replies) => this.#replied(this.nodeId, replies) });
     this.#own = new Outbox(this.#scheduler, (requests) => this.#serveOwn(requests));
     this.#coordinator = this.#makeCoordinator(placement);
     this.#calls = new PeerCalls((node, request) => this.#links.get(node)?.send(request) ?? false, () => time.monotonicMs());
@@ -278,7 +281,14 @@ export class Daemon {
 
   /** The node's own requests never see a socket; they are served in arrays like a peer's. */
   #serveOwn(requests: readonly PeerRequest[]): void {
-    this.#replica.serve(requests as readonly ReplicaRequest[], (replies) => this.#replied(this.nodeId, replies));
+    const reads: ReadMessage[] = [];
+    const others: PeerRequest[] = [];
+    for (const request of requests) {
+      if (request[0] === TYPE.read) reads.push(request);
+      else others.push(request);
+    }
+    if (others.length > 0) this.#replica.serve(others as readonly ReplicaRequest[], (replies) => this.#replied(this.nodeId, replies));
+    if (reads.length > 0) this.#ownReads.push(reads);
   }
 
   #replied(from: NodeId, replies: readonly PeerReply[]): void {

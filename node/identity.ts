@@ -5,7 +5,7 @@
  *   ready   the database exists and must never be made again (FACTS F4: a lost CURRENT would delete every table)
  */
 import { randomInt } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { INCARNATION_MAX, incarnation, isIncarnation, type Incarnation, type NodeId } from '../data/index.ts';
 import { NodeError, codeOf, messageOf } from './errors.ts';
@@ -72,10 +72,28 @@ export async function writeIdentity(directory: string, identity: Identity): Prom
   await syncDirectory(directory);
 }
 
-/** Makes the directory durable too, so that its name survives a power cut. */
+/**
+ * Makes the directory, and those above it, durable too, so that their names survive a power cut. Step by step:
+ * Node's recursive `mkdir` never ends where a file system says ENOENT to every new name, as /proc does.
+ */
 export async function makeDirectory(directory: string): Promise<void> {
-  const made = await mkdir(directory, { recursive: true });
-  if (made !== undefined) await syncDirectory(dirname(made));
+  try {
+    await mkdirUnlessThere(directory);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
+    await makeDirectory(dirname(directory));
+    await mkdirUnlessThere(directory);
+  }
+}
+
+async function mkdirUnlessThere(directory: string): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    throw error;
+  }
+  await syncDirectory(dirname(directory));
 }
 
 async function syncDirectory(directory: string): Promise<void> {

@@ -7,7 +7,6 @@ import type { HybridClock, NodeId } from '../data/index.ts';
 import type { Replica, ReplicaRequest } from '../coordinator/index.ts';
 import {
   CLOSE_CODES,
-  FOUND,
   FrameError,
   PROTOCOL_VERSION,
   SEND_BUFFER_BYTES_MAX,
@@ -22,8 +21,10 @@ import {
   type HelloMessage,
   type PeerReply,
   type PeerRequest,
+  type ReadMessage,
 } from '../wire/index.ts';
 import { Outbox, type TickScheduler } from './outbox.ts';
+import { ReadQueue } from './read-queue.ts';
 import type { PeerService } from './peer-service.ts';
 
 export interface PeerSessionOptions {
@@ -47,12 +48,21 @@ export class PeerSession {
   readonly #socket: WebSocket;
   readonly #options: PeerSessionOptions;
   readonly #outbox: Outbox<PeerReply>;
+  readonly #reads: ReadQueue;
   #peer: NodeId | null = null;
 
   constructor(socket: WebSocket, options: PeerSessionOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#outbox = new Outbox(options.scheduler, (replies) => this.#flush(replies));
+    this.#reads = new ReadQueue({
+      replica: options.replica,
+      // A peer that does not take its replies gets no records to hold here.
+      isFull: () => socket.readyState !== socket.OPEN || socket.bufferedAmount > SEND_BUFFER_HIGH_BYTES,
+      reply: (replies) => {
+        for (const reply of replies) this.#outbox.push(reply);
+      },
+    });
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     socket.on('error', () => {
       // 'close' follows.
@@ -113,16 +123,14 @@ export class PeerSession {
     return null;
   }
 
-  /** What stores or reads one record goes to the replica as one array; the rest is rare. */
+  /** What stores records goes to the replica as one array, what reads them in slices; the rest is rare. */
   #serve(messages: readonly PeerRequest[]): void {
     const requests: ReplicaRequest[] = [];
-    const isFull = this.#socket.bufferedAmount > SEND_BUFFER_HIGH_BYTES;
+    const reads: ReadMessage[] = [];
     for (const message of messages) {
       switch (message[0]) {
         case TYPE.read:
-          // A peer that does not take its replies gets no records to hold here.
-          if (isFull) this.#outbox.push([TYPE.found, message[1], FOUND.failed, null]);
-          else requests.push(message);
+          reads.push(message);
           break;
         case TYPE.write:
         case TYPE.hint:
@@ -136,6 +144,7 @@ export class PeerSession {
           this.#background(message);
       }
     }
+    if (reads.length > 0) this.#reads.push(reads);
     if (requests.length === 0) return;
     this.#options.replica.serve(requests, (replies) => {
       for (const reply of replies) this.#outbox.push(reply);

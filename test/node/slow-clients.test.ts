@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createCluster } from '../../node/cluster.ts';
 import { TYPE, encodeFrame } from '../../wire/index.ts';
+import { RawSocket } from '../support/raw-socket.ts';
 import { eventually, freePort, loneNodeArguments, requireBuild, startDaemon, temporaryDirectory } from '../support/processes.ts';
 
 const RESIDENT_BYTES_MAX = 600e6;
@@ -65,6 +66,18 @@ describe.concurrent('connections that stay half open', () => {
 });
 
 describe('a client that never reads its answers', () => {
+  it('an array of gets in a text frame whose answers are more than a frame holds is answered, the rest with RING_OVERLOADED', async () => {
+    await using directory = await temporaryDirectory();
+    await using node = await startDaemon(loneNodeArguments(directory.path, await freePort()));
+    await node.client.put('large', 'x'.repeat(VALUE_BYTES));
+    await using raw = await RawSocket.open(node.daemon.url);
+    raw.text(JSON.stringify(Array.from({ length: 3_000 }, (_, id) => ({ id, op: 'get', key: 'large' }))));
+    const answers = JSON.parse(((await raw.next()) ?? '').toString()) as { id: number; ok: boolean; value?: string; code?: string }[];
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(3_000);
+    expect(answers.filter(({ ok, value }) => ok && value?.length === VALUE_BYTES).length).toBeGreaterThan(10);
+    expect(answers.filter(({ ok }) => !ok).every(({ code }) => code === 'RING_OVERLOADED')).toBe(true);
+  });
+
   it.each([
     ['in one frame', 4_000],
     ['in a frame each', 1],
