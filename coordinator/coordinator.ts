@@ -57,7 +57,7 @@ export class Coordinator implements OperationEnvironment {
   readonly #ports: CoordinatorPorts;
   readonly #operations = new Set<Operation>();
   readonly #subRequestsByNode = new Map<NodeId, Map<number, SubRequest>>();
-  #waitingForVersion: Operation[] = [];
+  #waitingForVersion = new Set<Operation>();
   #reserving = false;
   #heldBytes = 0;
   #lastId = 0;
@@ -136,7 +136,7 @@ export class Coordinator implements OperationEnvironment {
 
   /** To be called every few milliseconds (O2). */
   tick(nowMs: number): void {
-    if (this.#waitingForVersion.length > 0) this.#reserve(0);
+    if (this.#waitingForVersion.size > 0) this.#reserve(0);
     for (const operation of this.#operations) operation.onTick(nowMs);
   }
 
@@ -157,7 +157,7 @@ export class Coordinator implements OperationEnvironment {
   issue(operation: Operation, floor: number): Version | null {
     const version = this.#ports.clock.issue(this.#ports.wallMs(), floor);
     if (version !== null) return version;
-    this.#waitingForVersion.push(operation);
+    this.#waitingForVersion.add(operation);
     this.#reserve(floor);
     return null;
   }
@@ -168,6 +168,7 @@ export class Coordinator implements OperationEnvironment {
 
   finish(operation: Operation): void {
     this.#operations.delete(operation);
+    this.#waitingForVersion.delete(operation);
   }
 
   count(event: CoordinatorEvent): void {
@@ -184,7 +185,7 @@ export class Coordinator implements OperationEnvironment {
       this.#reserving = false;
       if (this.#ports.clock.ceiling <= this.#ports.clock.read(this.#ports.wallMs())) return;
       const waiting = this.#waitingForVersion;
-      this.#waitingForVersion = [];
+      this.#waitingForVersion = new Set();
       for (const operation of waiting) operation.onVersionsAvailable();
     });
   }

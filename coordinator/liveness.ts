@@ -78,7 +78,8 @@ export class Liveness {
     this.#tickedAt = nowMs;
     const changes: LivenessChange[] = [];
     for (const [node, peer] of this.#peers) {
-      if (gap > this.#options.suspectAfterMs / 2) peer.heardAt += gap;
+      // A peer that was heard since the gap is not believed to have been heard in the future.
+      if (gap > this.#options.suspectAfterMs / 2) peer.heardAt = Math.min(nowMs, peer.heardAt + gap);
       const silence = nowMs - peer.heardAt;
       let change: LivenessChange | null = null;
       if (peer.state === 'alive' && silence >= this.#options.suspectAfterMs) change = this.#set(node, peer, 'suspect');

@@ -8,8 +8,10 @@
  *  R3  Read repair starts when the newest is known: at `quorum` and `all` before the answer, until as many replicas as
  *      the level asks for have it on disk (a later read cannot go back behind this one); otherwise when all replies
  *      are in, or are no longer waited for.
- *  R4  At `available` the stand-ins of replicas that are down are asked for their hints. When too few nodes are left
- *      for a majority, those that live decide.
+ *  R4  At `available` the stand-ins of replicas that are down are asked for their hints. When too few replicas are left
+ *      for a majority, all nodes that were asked decide; a stand-in that knows nothing speaks for no replica, except
+ *      after the hedge, beside a replica that replied.
+ *  R5  Where a copy is damaged, only a majority of replicas may say that there is no record.
  *
  *   asked ──replies ≥ need──► (repair) ──► answered ──all replied──► repair ──► finished
  *
@@ -52,8 +54,8 @@ export class ReadOperation implements Operation {
   #newest: RecordBytes | null = null;
   /** Replicas that have the newest record on disk. */
   #holders: NodeId[] = [];
-  /** Replicas that a repair was sent to. */
-  readonly #repairing: NodeId[] = [];
+  /** The newest record's repairs, sent or done; those of an older one say nothing of who has the newest (R3). */
+  #repairs: SubRequest[] = [];
   #held = HELD_BYTES;
   #answered = false;
   #hedged = false;
@@ -72,6 +74,7 @@ export class ReadOperation implements Operation {
     const plan = planReplicas(this.#preference, this.#environment);
     if (this.#isStrict() && plan.live.length < this.#required()) {
       this.#fail('RING_UNAVAILABLE', `${plan.live.length} of ${this.#preference.replicas.length} replicas can be reached`);
+      this.#finish();
       return;
     }
     for (const node of plan.live) this.#ask(node, 'replica');
@@ -88,7 +91,7 @@ export class ReadOperation implements Operation {
 
   onReply(sub: SubRequest, reply: PeerReply): void {
     if (!this.#settle(sub)) return;
-    if (sub.role === 'repair') this.#repaired(sub.node, reply);
+    if (sub.role === 'repair') this.#repaired(sub, reply);
     else if (reply[0] === TYPE.found) this.#take(sub, reply[2], reply[3]);
     this.#evaluate();
   }
@@ -154,15 +157,16 @@ export class ReadOperation implements Operation {
     if (order > 0) {
       this.#newest = record;
       this.#holders = [];
+      this.#repairs = [];
     }
     if (order >= 0 && sub.role === 'replica') this.#holders.push(sub.node);
   }
 
   /** A replica that had something even newer by then holds enough too. */
-  #repaired(node: NodeId, reply: PeerReply): void {
-    if (reply[0] !== TYPE.stored) return;
+  #repaired(sub: SubRequest, reply: PeerReply): void {
+    if (reply[0] !== TYPE.stored || !this.#repairs.includes(sub)) return;
     const status = reply[2];
-    if (status === STORED.applied || status === STORED.present || status === STORED.superseded) this.#holders.push(node);
+    if (status === STORED.applied || status === STORED.present || status === STORED.superseded) this.#holders.push(sub.node);
   }
 
   #evaluate(): void {
@@ -173,9 +177,33 @@ export class ReadOperation implements Operation {
   }
 
   #decide(): void {
+    if (this.#isStrict()) this.#decideStrictly();
+    else if (this.#isHeardEnough()) this.#answer(this.#replies);
+    else if (!this.#isAsking()) this.#answerFromWhatCame();
+  }
+
+  /** At `available`: a majority of the replicas replied, or with the hedge's help as many nodes (R4). */
+  #isHeardEnough(): boolean {
+    const replicas = this.#replies.filter((reply) => reply.role === 'replica').length;
+    if (replicas >= this.#required()) return true;
+    return this.#hedged && replicas > 0 && this.#replies.length >= this.#required() && !this.#isAbsenceDoubtful();
+  }
+
+  /** At `available`, when no more is to come. */
+  #answerFromWhatCame(): void {
+    if (this.#replies.length > 0 && !this.#isAbsenceDoubtful()) this.#answer(this.#replies);
+    else this.#failWithout(this.#replies.length);
+  }
+
+  /** R5. */
+  #isAbsenceDoubtful(): boolean {
+    return this.#newest === null && this.#damaged.length > 0;
+  }
+
+  #decideStrictly(): void {
     const counted = this.#counted();
-    const possible = counted.length + this.#pending.filter((sub) => this.#counts(sub.role)).length;
-    const need = this.#isStrict() ? this.#required() : Math.min(this.#required(), Math.max(1, possible));
+    const possible = counted.length + this.#pending.filter((sub) => sub.role === 'replica').length;
+    const need = this.#required();
     if (counted.length >= need) {
       if (!this.#mustRepairFirst() || this.#holders.length >= need) this.#answer(counted);
       else this.#repair();
@@ -196,19 +224,16 @@ export class ReadOperation implements Operation {
     if (record === null) return;
     const stale = this.#replies.filter((reply) => reply.role === 'replica' && !this.#holders.includes(reply.node)).map((reply) => reply.node);
     for (const node of [...stale, ...this.#damaged]) {
-      if (this.#repairing.includes(node) || !this.#preference.replicas.includes(node)) continue;
-      this.#repairing.push(node);
+      if (this.#repairs.some((repair) => repair.node === node) || !this.#preference.replicas.includes(node)) continue;
+      const sub: SubRequest = { operation: this, node, role: 'repair', hintFor: NO_TARGETS };
+      this.#repairs.push(sub);
       this.#environment.count('readRepairs');
-      this.#send({ operation: this, node, role: 'repair', hintFor: NO_TARGETS }, (id) => [TYPE.write, id, this.#request.key, record, NO_TARGETS]);
+      this.#send(sub, (id) => [TYPE.write, id, this.#request.key, record, NO_TARGETS]);
     }
   }
 
   #counted(): readonly Reply[] {
     return this.#isStrict() ? this.#replies.filter((reply) => reply.role === 'replica') : this.#replies;
-  }
-
-  #counts(role: Role): boolean {
-    return role === 'replica' || (role === 'stand-in' && !this.#isStrict());
   }
 
   #isAsking(): boolean {
@@ -228,8 +253,8 @@ export class ReadOperation implements Operation {
 
   /** At `available`, what has been heard by the deadline is the answer. */
   #outOfTime(): void {
-    if (!this.#isStrict() && this.#replies.length > 0) this.#answer(this.#replies);
-    else this.#failWithout(this.#counted().length);
+    if (this.#isStrict()) this.#failWithout(this.#counted().length);
+    else this.#answerFromWhatCame();
   }
 
   #failWithout(received: number): void {
@@ -241,7 +266,6 @@ export class ReadOperation implements Operation {
     this.#answered = true;
     this.#environment.count('failures');
     this.#request.sink.answer([TYPE.failed, this.#request.id, errorNumber(code), message, this.#required(), this.#counted().length, null]);
-    if (this.#pending.length === 0) this.#finish();
   }
 
   /** Stops waiting for replicas that have not replied. */

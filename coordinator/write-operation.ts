@@ -170,8 +170,17 @@ export class WriteOperation implements Operation {
       this.#sendHint(standIn, target);
       return;
     }
-    const referrer = this.#acked.includes(this.#environment.self) ? this.#environment.self : this.#acked.find(usable);
-    if (referrer !== undefined && usable(referrer)) this.#sendWrite(referrer, [target]);
+    const referrers = this.#acked.filter(usable);
+    const referrer = referrers.includes(this.#environment.self) ? this.#environment.self : referrers[0];
+    if (referrer !== undefined) this.#sendWrite(referrer, [target]);
+  }
+
+  /** W4. A replica may have failed while no other node had the record yet that could refer for it. */
+  #hintMissed(): void {
+    for (const target of this.#preference.replicas) {
+      if (this.#acked.includes(target) || this.#superseded.includes(target) || this.#hinted.includes(target)) continue;
+      if (!this.#pending.some((sub) => sub.node === target && sub.role === 'replica')) this.#hintFor(target);
+    }
   }
 
   #isHolder(node: NodeId): boolean {
@@ -228,13 +237,14 @@ export class WriteOperation implements Operation {
 
   #evaluate(): void {
     if (this.#finished || this.#record === null) return;
+    this.#hintMissed();
     if (!this.#answered) this.#decide();
     if (this.#answered && this.#pending.length === 0) this.#finish();
   }
 
   #decide(): void {
     const durable = this.#durable();
-    const replied = durable.length + this.#countSuperseded();
+    const replied = durable.length + this.#countSuperseded(durable);
     let possible = replied;
     const waiting: NodeId[] = [];
     for (const { node, role } of this.#pending) {
@@ -248,9 +258,12 @@ export class WriteOperation implements Operation {
     else if (possible < need) this.#fail('too few nodes took the write');
   }
 
-  /** At a strict level, what a stand-in held says nothing about the replicas' quorum. */
-  #countSuperseded(): number {
-    return this.#isStrict() ? this.#superseded.filter((node) => this.#preference.replicas.includes(node)).length : this.#superseded.length;
+  /**
+   * Nodes that replied and are not among the durable: one that has the record and then was asked to refer for another
+   * may be both. At a strict level, what a stand-in held says nothing about the replicas' quorum.
+   */
+  #countSuperseded(durable: readonly NodeId[]): number {
+    return this.#superseded.filter((node) => !durable.includes(node) && (!this.#isStrict() || this.#preference.replicas.includes(node))).length;
   }
 
   /** W2. Replies to round 1 that are still to come are no longer looked at. */

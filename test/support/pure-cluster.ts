@@ -230,6 +230,7 @@ export class PureCluster {
     seat.running = null;
     for (const [event, count] of Object.entries(node.coordinator.counters)) this.#pastCounts.set(event, (this.#pastCounts.get(event) ?? 0) + count);
     await node.store.close();
+    this.drop(({ from, to }) => from === node.id && to === node.id);
     if (seat.kv instanceof MemoryKv) seat.kv = seat.kv.restarted();
     for (const other of this.runningIds) this.#loseLink(other, node.id);
   }
