@@ -77,8 +77,8 @@ export function* exchange(trees: MerkleTrees, shared: readonly Partition[]): Exc
   const tally: SweepTally = { partitions: 0, received: 0, sent: 0 };
   try {
     const reply = yield* ask((id) => [TYPE.sweepRoots, id, encodeRoots(trees, shared)]);
-    if (reply[0] !== TYPE.differing) throw new Interrupted();
-    const differing = decodePartitions(reply[2]);
+    if (reply[0] !== TYPE.differing || reply[2] === 0) throw new Interrupted();
+    const differing = decodePartitions(reply[3]);
     for (const number of differing) yield* healPartition(trees, number, tally);
     return { outcome: differing.length === 0 ? 'equal' : 'healed', ...tally };
   } catch (error) {

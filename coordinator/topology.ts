@@ -97,16 +97,25 @@ function isTopology(value: unknown): value is Topology {
   return (
     isEpoch(number) &&
     Array.isArray(members) &&
-    members.every((member: unknown) => isMember(member)) &&
+    members.every(isMember) &&
     Number.isInteger(replicationFactor) &&
+    Number(replicationFactor) >= 1 &&
     Number.isInteger(hashSeed) &&
     Array.isArray(replicas) &&
+    replicas.length > 0 &&
     replicas.length === partitionCount &&
-    replicas.every((nodes: unknown) => Array.isArray(nodes) && nodes.length === replicationFactor && nodes.every(isNodeId))
+    arePlaced(replicas, new Set(members.map(({ id }) => id)), Number(replicationFactor))
   );
 }
 
-function isMember(value: unknown): boolean {
+/** Whether every partition lies on so many different members. */
+function arePlaced(replicas: readonly unknown[], ids: ReadonlySet<unknown>, replicationFactor: number): boolean {
+  return replicas.every(
+    (nodes) => Array.isArray(nodes) && nodes.length === replicationFactor && new Set(nodes).size === nodes.length && nodes.every((node) => ids.has(node)),
+  );
+}
+
+function isMember(value: unknown): value is Member {
   if (typeof value !== 'object' || value === null) return false;
   const { id, address } = value as Record<keyof Member, unknown>;
   return isNodeId(id) && typeof address === 'string';

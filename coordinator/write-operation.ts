@@ -63,7 +63,8 @@ export class WriteOperation implements Operation {
   #hinted: NodeId[] = [];
   /** Nodes that failed to keep a hint; not asked again. */
   #failedHolders: NodeId[] = [];
-  #maybeApplied = false;
+  /** Messages sent, less those that were refused for certain: when none is left nothing was applied (W5). */
+  #maybeApplied = 0;
   #answered = false;
   #hedged = false;
   #timedOut = false;
@@ -152,7 +153,7 @@ export class WriteOperation implements Operation {
     if (sub.hintFor.length > 0) this.#hinted.push(...sub.hintFor);
     this.#pending.push(sub);
     if (this.#environment.send(sub, build)) {
-      this.#maybeApplied = true;
+      this.#maybeApplied++;
       return;
     }
     this.#settle(sub);
@@ -209,6 +210,9 @@ export class WriteOperation implements Operation {
         return;
       case STORED.refused:
       case STORED.hintsFull:
+        this.#maybeApplied--;
+        this.#missed(sub);
+        return;
       case STORED.unknown:
         this.#missed(sub);
         return;
@@ -296,15 +300,15 @@ export class WriteOperation implements Operation {
     this.#environment.count('failures');
     const received = this.#durable().length;
     const required = this.#required();
-    const outcome = this.#maybeApplied ? 'the write may or may not surface later' : 'the write was not applied';
+    const outcome = this.#maybeApplied > 0 ? 'the write may or may not surface later' : 'the write was not applied';
     this.#request.sink.answer([
       TYPE.failed,
       this.#request.id,
-      errorNumber(this.#maybeApplied ? 'RING_UNKNOWN' : 'RING_UNAVAILABLE'),
+      errorNumber(this.#maybeApplied > 0 ? 'RING_UNKNOWN' : 'RING_UNAVAILABLE'),
       `${why}; ${received} of the ${required} required acknowledgements came; ${outcome}`,
       required,
       received,
-      this.#maybeApplied && this.#version !== null ? versionToBytes(this.#version) : null,
+      this.#maybeApplied > 0 && this.#version !== null ? versionToBytes(this.#version) : null,
     ]);
     if (this.#pending.length === 0) this.#finish();
   }

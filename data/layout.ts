@@ -1,5 +1,5 @@
 /**
- * Where things lie in the database: one-byte keyspaces (FACTS F13: sublevels cost a quarter of the batch rate).
+ * Where things lie in the database: one-byte keyspaces (ARCHITECTURE F13: sublevels cost a quarter of the batch rate).
  *
  *   keyspace      key after the first byte                     value
  *   1 record      partition (2) · hash (4) · key               a record (data/record.ts)

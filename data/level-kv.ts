@@ -1,7 +1,7 @@
 /**
  * OrderedKv on classic-level: the only file that knows LevelDB.
  *
- * What LevelDB does and what follows from it here (numbers: FACTS of LevelDB, in ARCHITECTURE.md):
+ * What LevelDB does and what follows from it here (numbers: ARCHITECTURE.md, "Facts about LevelDB"):
  *  - F1  After a failed write it acknowledges writes that it loses: `write` refuses until `reopen`.
  *  - F4  With `createIfMissing` a lost CURRENT file deletes every table: only a new directory is created.
  *  - F9  An option passed as undefined is garbage: every option is passed, none is optional.
@@ -159,7 +159,7 @@ async function openDatabase(directory: string, mode: CreateMode, options: LevelK
   }
 }
 
-/** FACTS F14: the reason of a failed open is in `cause.code`. */
+/** ARCHITECTURE F14: the reason of a failed open is in `cause.code`. */
 function openError(directory: string, mode: CreateMode, error: unknown): DataError {
   const cause = error instanceof Error ? error.cause : undefined;
   const reason = isCoded(cause) ? cause.code : '';

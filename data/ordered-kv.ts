@@ -4,7 +4,7 @@
  *
  * Contract
  *  K1  `write` is atomic and, with `fsync`, durable when it resolves. One `write` at a time (the store sees to it).
- *  K2  When `write` rejects its outcome is unknown, and nothing may be written before `reopen` resolved (FACTS F1).
+ *  K2  When `write` rejects its outcome is unknown, and nothing may be written before `reopen` resolved (ARCHITECTURE F1).
  *  K3  `get` sees all that was written before, `scan` sees the state at its call. Both copy: what they return is the
  *      caller's; what they are given may be changed after the call returned (`get`, `scan`) or resolved (`write`).
  *  K4  Keys sort as unsigned bytes.

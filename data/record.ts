@@ -5,7 +5,7 @@
  *           format  flags  version (12)  crc32     value
  *
  * crc32 (ISO-HDLC, as in zlib) covers key, format, flags, version and value, in that order. The key is not part of
- * the array; it is covered so that a value can never be read under another key (FACTS F2: LevelDB does not check).
+ * the array; it is covered so that a value can never be read under another key (ARCHITECTURE F2: LevelDB does not check).
  */
 import { crc32 } from 'node:zlib';
 import { readU32, writeU32 } from './bytes.ts';

@@ -9,7 +9,7 @@
  *  S1  At most one batch, or one slice of the background scan, is in flight (data/write-group.ts rests on it).
  *  S2  `applied` and `present` are said only after the batch that holds the record, or an earlier one, was committed.
  *  S3  After a failed batch nothing is acknowledged before the database was closed and opened again; what was in the
- *      batch is `unknown` (FACTS F1), what waited behind it is refused.
+ *      batch is `unknown` (ARCHITECTURE F1), what waited behind it is refused.
  *  S4  A record whose checksum fails is `damaged`: never returned, never said to be absent.
  *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
  */

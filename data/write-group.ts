@@ -7,7 +7,7 @@
  *
  * Invariants
  *  G1  A record is replaced only by a newer one; a damaged one by any.
- *  G2  A record, the hints that rest on it and the clock's ceiling above it are in one batch (FACTS F5).
+ *  G2  A record, the hints that rest on it and the clock's ceiling above it are in one batch (ARCHITECTURE F5).
  *  G3  What the group changes in the Merkle trees and the hint ledger takes effect when the batch has been committed,
  *      and not at all when it failed.
  */
@@ -178,7 +178,6 @@ export class WriteGroup {
     const before = current === null ? 0 : databaseKey.length + current.length;
     const growth = databaseKey.length + value.length - before;
     if (growth > 0 && this.#context.ledger.bytes + this.#hintBytes + growth > this.#context.hintBytesMax) {
-      this.#markDirty(target, partitionOfKey);
       return HINTS_FULL;
     }
     this.#put(databaseKey, value);

@@ -6,6 +6,7 @@
  *  N1  One exchange and one hand-off at a time for each peer.
  *  N2  Sweeps and hand-offs together stay under `sweep.maxBytesPerSecond`.
  */
+import { setMaxListeners } from 'node:events';
 import { exchange, handOff, isKept, recordIntents, type Placement, type SweepEffect, type SweepResult, type SweepResume } from '../coordinator/index.ts';
 import { dirtyMetaName, versionOf, type NodeId, type RecordSlice, type Store, type StoredRecord, type WriteIntent } from '../data/index.ts';
 import type { PeerReply, PeerRequest } from '../wire/index.ts';
@@ -45,6 +46,7 @@ const SCAN_BYTES_MAX = 1_048_576;
 /** A peer that sweeps with this node spares it an exchange of its own for so long. */
 const SWEPT_BY_MS = 1_000;
 const LOOK_MS = 100;
+const IDLE_HAND_OFF_MS = 1_000;
 
 export class Background {
   readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0, handOffBytes: 0 };
@@ -61,6 +63,8 @@ export class Background {
   constructor(ports: BackgroundPorts, options: BackgroundOptions) {
     this.#ports = ports;
     this.#options = options;
+    // Two loops a peer wait on this one signal.
+    setMaxListeners(0, this.#stop.signal);
     this.#peers = ports.placement.topology.members.map((member) => member.id).filter((id) => id !== options.self);
   }
 
@@ -171,6 +175,8 @@ export class Background {
       if (this.#paused || !this.#ports.isAlive(target) || this.#ports.store.ledger.count(target).hints === 0) continue;
       const delivered = await this.#deliver(target);
       if (delivered > 0) this.#ports.report('hints delivered', { target, delivered });
+      // What cannot be read or is not taken is tried again, but not all the time.
+      else await this.#wait(IDLE_HAND_OFF_MS);
     }
   }
 

@@ -34,7 +34,7 @@ export interface Cluster {
   delete(key: string | Uint8Array, options?: RequestOptions): Promise<WriteAnswer>;
   /** Crashes a node. */
   fail(id: number): Promise<void>;
-  /** Starts a crashed node again, on what it had on disk. */
+  /** Starts a crashed node again, on what it had on disk. Resolves when it and the nodes that it can reach hear each other. */
   recover(id: number): Promise<void>;
   pause(id: number): Promise<void>;
   resume(id: number): Promise<void>;
@@ -129,13 +129,7 @@ class LocalCluster implements Cluster {
 
   async start(): Promise<void> {
     await Promise.all(this.#seats.map(async (seat) => this.#start(seat)));
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!this.#allHearEachOther()) {
-      if (performance.now() > deadline) throw new NodeError('RING_UNAVAILABLE', 'the nodes did not find each other in time');
-      await new Promise((resolve) => {
-        setTimeout(resolve, LOOK_MS);
-      });
-    }
+    await this.#settle();
   }
 
   async put(key: string | Uint8Array, value: string | Uint8Array, options?: RequestOptions): Promise<WriteAnswer> {
@@ -163,7 +157,9 @@ class LocalCluster implements Cluster {
 
   async recover(id: number): Promise<void> {
     const seat = this.#seat(id);
-    if (seat.daemon === null) await this.#start(seat);
+    if (seat.daemon !== null) return;
+    await this.#start(seat);
+    await this.#settle();
   }
 
   async pause(id: number): Promise<void> {
@@ -184,6 +180,7 @@ class LocalCluster implements Cluster {
     seat.disk = null;
     if (seat.config.directory !== null) await rm(seat.config.directory, { recursive: true, force: true });
     await this.#start(seat);
+    await this.#settle();
   }
 
   async partition(groups: readonly (readonly number[])[]): Promise<void> {
@@ -269,8 +266,30 @@ class LocalCluster implements Cluster {
     return client;
   }
 
+  /** Until then a node answers as if it were alone: a read misses what only others keep. */
+  async #settle(): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!this.#allHearEachOther()) {
+      if (performance.now() > deadline) throw new NodeError('RING_UNAVAILABLE', 'the nodes did not find each other in time');
+      await new Promise((resolve) => {
+        setTimeout(resolve, LOOK_MS);
+      });
+    }
+  }
+
+  /** Of the nodes that run, are not paused and are on one side of the partition. */
   #allHearEachOther(): boolean {
-    return this.#seats.every((seat) => seat.daemon?.status.node().peers.every((peer) => peer.liveness === 'alive') ?? false);
+    const running = this.#seats.filter((seat) => seat.daemon !== null && !seat.paused);
+    return running.every((seat) => {
+      const peers = seat.daemon?.status.node().peers ?? [];
+      return running.every((other) => other === seat || !this.#canReach(seat.id, other.id) || peers.find((peer) => peer.node === other.id)?.liveness === 'alive');
+    });
+  }
+
+  #canReach(from: number, to: number): boolean {
+    const groupOf = (id: number): readonly number[] | undefined => this.#groups.find((group) => group.includes(id));
+    const [left, right] = [groupOf(from), groupOf(to)];
+    return left === undefined || right === undefined || left === right;
   }
 }
 

@@ -48,6 +48,8 @@ export interface DaemonHooks {
 }
 
 const TICK_MS = 20;
+/** How long a start waits for peers that neither answer nor refuse. */
+const FIRST_LINKS_MS = 400;
 const CEILING_CHECK_MS = 1_000;
 
 export class Daemon {
@@ -203,6 +205,9 @@ export class Daemon {
     this.#port = await this.#server.listen();
     for (const link of this.#links.values()) link.dial();
     this.#background.start();
+    // Without its peers a node answers as if it were the last one left: let it find those that are there first.
+    await Promise.race([Promise.all([...this.#links.values()].map(async (link) => link.tried)), sleep(FIRST_LINKS_MS)]);
+    this.#server.admitClients();
     this.#every(TICK_MS, () => this.#tick());
     this.#every(this.#config.heartbeat.intervalMs, () => this.#beat());
     this.#every(CEILING_CHECK_MS, () => {
@@ -405,6 +410,7 @@ export class Daemon {
         replies: (node, replies) => this.#replied(node, replies),
         refused: (node, reason) => this.#log.error({ peer: node, reason }, 'a peer refuses this node'),
         isCut: (node) => this.control.isCut(node),
+        garbled: (node, reason) => this.#log.error({ peer: node, reason }, 'a peer sent a frame that cannot be read'),
       },
     );
   }

@@ -2,7 +2,7 @@
  * The identity file beside the database: whose directory this is.
  *
  *   new     written before the database is made; nothing was ever acknowledged from here
- *   ready   the database exists and must never be made again (FACTS F4: a lost CURRENT would delete every table)
+ *   ready   the database exists and must never be made again (ARCHITECTURE F4: a lost CURRENT would delete every table)
  */
 import { randomInt } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';

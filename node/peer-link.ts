@@ -37,6 +37,8 @@ export interface PeerLinkEvents {
   refused(node: NodeId, reason: string): void;
   /** A test control may cut this node off from a peer: what comes and goes is dropped. */
   isCut(node: NodeId): boolean;
+  /** The peer sent what cannot be read; the link is made anew. */
+  garbled(node: NodeId, reason: string): void;
 }
 
 export interface PeerLinkOptions {
@@ -67,7 +69,14 @@ export class PeerLink {
   bytesSent = 0;
   framesSent = 0;
 
+  /** Resolves when the first attempt has come to an end, whichever. */
+  readonly tried: Promise<void>;
+  #firstAttemptEnded: () => void = () => undefined;
+
   constructor(options: PeerLinkOptions, events: PeerLinkEvents) {
+    this.tried = new Promise((resolve) => {
+      this.#firstAttemptEnded = resolve;
+    });
     this.#options = options;
     this.#events = events;
     this.#outbox = new Outbox(options.scheduler, (messages) => this.#flush(messages));
@@ -162,6 +171,7 @@ export class PeerLink {
       this.#events.replies(node, messages);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
+      this.#events.garbled(node, error.message);
       socket.terminate();
     }
   }
@@ -175,6 +185,7 @@ export class PeerLink {
       this.#redialMs = REDIAL_MIN_MS;
       this.#refusal = null;
       this.#events.up(node);
+      this.#firstAttemptEnded();
       if (rest.length > 0) this.#events.replies(node, rest);
       return;
     }
@@ -205,6 +216,7 @@ export class PeerLink {
     this.#clearTimers();
     this.#redialTimer = setTimeout(() => this.dial(), this.#redialMs * (0.75 + Math.random() / 2));
     this.#redialMs = Math.min(Math.max(this.#redialMs, REDIAL_MIN_MS) * 2, Math.max(REDIAL_MAX_MS, this.#refusal === null ? 0 : REDIAL_REFUSED_MS));
+    this.#firstAttemptEnded();
     if (wasUp) this.#events.down(this.#options.node);
   }
 

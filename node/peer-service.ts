@@ -42,9 +42,9 @@ export class PeerService {
       case TYPE.heartbeat:
         return [TYPE.heartbeatReply, request[1], time.wallMs()];
       case TYPE.sweepRoots:
-        if (!store.isScanned) return [TYPE.differing, request[1], EMPTY];
+        if (!store.isScanned) return [TYPE.differing, request[1], 0, EMPTY];
         this.#ports.sweptBy(peer);
-        return [TYPE.differing, request[1], differingPartitions(store.trees, placement.sharedPartitions([self, peer]), request[2])];
+        return [TYPE.differing, request[1], 1, differingPartitions(store.trees, placement.sharedPartitions([self, peer]), request[2])];
       case TYPE.sweepLeaves:
         this.#ports.sweptBy(peer);
         return [TYPE.leaves, request[1], store.isScanned ? store.trees.leaves(request[2]) : EMPTY];

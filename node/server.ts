@@ -37,6 +37,8 @@ export class NodeServer {
   readonly #sockets: WebSocketServer;
   #clients = 0;
   #paused = false;
+  /** Clients that came before the node was ready for them; null: it is. */
+  #early: (() => void)[] | null = [];
 
   constructor(options: ServerOptions, handlers: ServerHandlers) {
     this.#options = options;
@@ -70,6 +72,13 @@ export class NodeServer {
       });
       this.#http.listen(port, host, () => resolve((this.#http.address() as AddressInfo).port));
     });
+  }
+
+  /** Until then clients wait in their handshake; peers do not. */
+  admitClients(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const admit of early) admit();
   }
 
   /** Tells every connection that the node is going away; resolves when all are closed. */
@@ -110,7 +119,13 @@ export class NodeServer {
     if (!isPeer && path !== '/') refuse(socket, 404, 'clients connect to /');
     else if (origin !== undefined && (isPeer || !this.#isAllowed(origin))) refuse(socket, 403, 'this origin is not allowed; see allowedOrigins');
     else if (!isPeer && this.#clients >= this.#options.connectionsMax) refuse(socket, 503, 'too many connections');
-    else this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, isPeer ? 'peer' : 'client'));
+    else if (isPeer || this.#early === null) this.#handshake(request, socket, head, isPeer ? 'peer' : 'client');
+    else if (this.#early.length >= this.#options.connectionsMax) refuse(socket, 503, 'too many connections');
+    else this.#early.push(() => this.#handshake(request, socket, head, 'client'));
+  }
+
+  #handshake(request: IncomingMessage, socket: Duplex, head: Buffer, kind: 'peer' | 'client'): void {
+    if (!socket.destroyed) this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, kind));
   }
 
   #accept(socket: WebSocket, kind: 'peer' | 'client'): void {

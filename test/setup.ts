@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { afterEach } from 'vitest';
 
-const seed = Number.parseInt(process.env['RING_LEVEL_TEST_SEED'] ?? '', 10);
-if (!Number.isSafeInteger(seed)) throw new Error('RING_LEVEL_TEST_SEED must be a whole number');
+const seed = Number.parseInt(process.env['PROPERTY_SEED'] ?? '', 10);
+if (!Number.isSafeInteger(seed)) throw new Error('PROPERTY_SEED must be a whole number');
 fc.configureGlobal({ seed });
 
 let isPrinted = false;
@@ -11,5 +11,5 @@ let isPrinted = false;
 afterEach(({ task }) => {
   if (isPrinted || task.result?.state !== 'fail') return;
   isPrinted = true;
-  process.stderr.write(`${task.file.name}: run again with RING_LEVEL_TEST_SEED=${seed}\n`);
+  process.stderr.write(`${task.file.name}: run again with PROPERTY_SEED=${seed}\n`);
 });

@@ -100,7 +100,7 @@ function isPeerReply(message: unknown): boolean {
     case TYPE.heartbeatReply:
       return length === 3 && typeof fields[2] === 'number' && Number.isFinite(fields[2]) && fields[2] >= 0;
     case TYPE.differing:
-      return length === 3 && isMultiple(fields[2], 2);
+      return length === 4 && isBit(fields[2]) && isMultiple(fields[3], 2);
     case TYPE.leaves:
       return length === 3 && isBytes(fields[2]) && (fields[2].length === 0 || fields[2].length === LEAVES_BYTES);
     case TYPE.newer:

@@ -166,8 +166,8 @@ export type StoredMessage = readonly [type: 66, id: number, status: StoredStatus
 export type FoundMessage = readonly [type: 67, id: number, status: FoundStatus, record: RecordBytes | null];
 /** `ok` 1: all are durable; 0: none may be counted on. */
 export type HandedOffMessage = readonly [type: 68, id: number, ok: 0 | 1];
-/** The partitions (2 bytes each) whose roots differ. */
-export type DifferingMessage = readonly [type: 69, id: number, partitions: Uint8Array];
+/** The partitions (2 bytes each) whose roots differ. `complete` 0: the trees are being built, nothing can be said. */
+export type DifferingMessage = readonly [type: 69, id: number, complete: 0 | 1, partitions: Uint8Array];
 /** The receiver's own leaves; empty when its tree is not built. */
 export type LeavesMessage = readonly [type: 70, id: number, leaves: Uint8Array];
 /** `records`: key, record … that the asker lacks. `wanted`: keys of which the asker has the newer. `more` 1: ask again from the last. */

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryKv, compareVersions, type Version } from '../../data/index.ts';
-import { TYPE } from '../../wire/index.ts';
 import { FaultyKv } from '../support/faulty-kv.ts';
 import { ALL, AVAILABLE, HEDGE_AFTER_MS, ONE, PureCluster, QUORUM, REPLICA_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type Asked, type Which } from '../support/pure-cluster.ts';
 import { settle } from '../support/store-node.ts';

@@ -11,10 +11,10 @@ beforeAll(requireBuild);
 const QUICK = { heartbeat: { intervalMs: 50, suspectAfterMs: 300, deadAfterMs: 2_000 }, sweep: { intervalMs: 300 } };
 const text = (bytes: Uint8Array | null): string | null => (bytes === null ? null : Buffer.from(bytes).toString());
 
-/** A key that has these nodes as its replicas, the home node first. */
+/** A key that has these nodes as its replicas. */
 function keyOn(cluster: Cluster, replicas: readonly number[]): string {
   for (let number = 0; number < 10_000; number++) {
-    if (cluster.replicasOf(`key${number}`).join() === replicas.join()) return `key${number}`;
+    if (cluster.replicasOf(`key${number}`).toSorted().join() === replicas.toSorted().join()) return `key${number}`;
   }
   throw new Error(`no key on ${replicas.join()}`);
 }

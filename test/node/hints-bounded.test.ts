@@ -8,7 +8,7 @@ const RECORDS = 1_000;
 describe('a node that may keep few hints', () => {
   it.each([20_000, 0])('with hints.maxBytes %i acknowledges every write, marks partitions dirty, and the sweep makes the returning node equal', async (maxBytes) => {
     await using directory = await temporaryDirectory();
-    await using cluster = await createCluster({ nodes: 3, replicationFactor: 3, dir: directory.path, config: { hints: { maxBytes }, sweep: { intervalMs: 300 } } });
+    await using cluster = await createCluster({ nodes: 3, replicationFactor: 3, dir: directory.path, config: { hints: { maxBytes, ...(maxBytes === 0 ? {} : { batchBytes: 8_000 }) }, sweep: { intervalMs: 300 } } });
     await cluster.fail(2);
     const answers = await Promise.all(Array.from({ length: RECORDS }, async (_, number) => cluster.put(`key${number}`, 'v'.repeat(100))));
     expect(answers.every(({ durableOn }) => durableOn.length === 2)).toBe(true);

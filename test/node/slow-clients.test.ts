@@ -71,11 +71,11 @@ describe('a client that never reads its answers', () => {
     await using node = await startDaemon(loneNodeArguments(directory.path, await freePort()));
     await node.client.put('large', 'x'.repeat(VALUE_BYTES));
     await using raw = await RawSocket.open(node.daemon.url);
-    raw.text(JSON.stringify(Array.from({ length: 3_000 }, (_, id) => ({ id, op: 'get', key: 'large' }))));
+    raw.text(JSON.stringify(Array.from({ length: 1_100 }, (_, id) => ({ id, op: 'get', key: 'large', timeoutMs: 60_000 }))));
     const answers = JSON.parse(((await raw.next()) ?? '').toString()) as { id: number; ok: boolean; value?: string; code?: string }[];
-    expect(new Set(answers.map(({ id }) => id)).size).toBe(3_000);
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1_100);
     expect(answers.filter(({ ok, value }) => ok && value?.length === VALUE_BYTES).length).toBeGreaterThan(10);
-    expect(answers.filter(({ ok }) => !ok).every(({ code }) => code === 'RING_OVERLOADED')).toBe(true);
+    expect(new Set(answers.filter(({ ok }) => !ok).map(({ code }) => code))).toStrictEqual(new Set(['RING_OVERLOADED']));
   });
 
   it.each([

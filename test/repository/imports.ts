@@ -1,4 +1,4 @@
-/** The import table of DESIGN, section 1, as a function over source texts: path → text in, violations out. */
+/** The import table of ARCHITECTURE as a function over source texts: path → text in, violations out. */
 
 interface Folder {
   readonly ours: readonly string[];

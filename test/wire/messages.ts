@@ -79,7 +79,7 @@ export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
   fc.tuple(type(67), id, type(0), record),
   fc.tuple(type(67), id, fc.constantFrom<1 | 2 | 3 | 4>(1, 2, 3, 4), fc.constant(null)),
   fc.tuple(type(68), id, bit),
-  fc.tuple(type(69), id, multipleOf(2)),
+  fc.tuple(type(69), id, bit, multipleOf(2)),
   fc.tuple(type(70), id, fc.oneof(leaves, fc.constant(new Uint8Array(0)))),
   fc.tuple(type(71), id, recordPairs, fc.array(key, { maxLength: 4 }), fc.option(key)),
   fc.tuple(type(72), id, bit, multipleOf(10), fc.nat()),
