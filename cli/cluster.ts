@@ -52,8 +52,8 @@ remembers the cluster: the next start with the same --dir needs no other flag.
       const recorded = await readClusterRecord(directory);
       if (recorded !== null) checkWish(recorded, wish, directory);
       const record = recorded ?? (await newRecord(wish));
-      if (parsed.isOn('in-process')) return await serveInProcess(record, directory, context);
       const undo = recorded === null ? await prepareDirectory(directory, record) : () => Promise.resolve();
+      if (parsed.isOn('in-process')) return await serveInProcess(record, { directory, undo }, context);
       return await serveDaemons(record, { directory, logLevel: parsed.text('log-level') ?? 'warn', undo }, context);
     } catch (error) {
       if (error instanceof UsageError) throw error;
@@ -132,9 +132,13 @@ async function serveDaemons(record: ClusterRecord, { directory, logLevel, undo }
   return EXIT.ok;
 }
 
-async function serveInProcess(record: ClusterRecord, directory: string, { output, program }: CommandContext): Promise<number> {
+async function serveInProcess(record: ClusterRecord, { directory, undo }: Omit<DaemonPlace, 'logLevel'>, { output, program }: CommandContext): Promise<number> {
   using stop = new StopRequest();
-  const cluster = await createCluster({ nodes: record.nodes, replicationFactor: record.replicationFactor, dir: directory });
+  const { nodes, replicationFactor, ports, clusterId } = record;
+  const cluster = await createCluster({ nodes, replicationFactor, ports, dir: directory, config: { clusterId } }).catch(async (error: unknown) => {
+    await undo();
+    throw error;
+  });
   for (const [node, url] of cluster.urls.entries()) {
     output.line(`node ${node} ready ${url} pid ${process.pid} dir ${join(directory, `node-${node}`)}`);
   }

@@ -22,6 +22,8 @@ export interface ClusterOptions {
   /** Node i keeps its data in `dir/node-i`. Without it everything is in memory and gone when the cluster is closed. */
   readonly dir?: string;
   readonly hashSeed?: number;
+  /** One for each node; without them free ones are taken. */
+  readonly ports?: readonly number[];
   /** Anything else of a node's configuration. */
   readonly config?: NodeConfigInput;
 }
@@ -56,14 +58,14 @@ export interface Cluster {
 /** Resolves when every node takes requests and all hear each other. */
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   for (let attempt = 0; ; attempt++) {
-    const cluster = new LocalCluster(options, await freePorts(options.nodes));
+    const cluster = new LocalCluster(options, options.ports ?? (await freePorts(options.nodes)));
     try {
       await cluster.start();
       return cluster;
     } catch (error) {
       await cluster.close();
       // Another process took one of the ports meanwhile.
-      if (codeOf(error) !== 'RING_LISTEN_FAILED' || attempt >= PORT_ATTEMPTS) throw error;
+      if (options.ports !== undefined || codeOf(error) !== 'RING_LISTEN_FAILED' || attempt >= PORT_ATTEMPTS) throw error;
     }
   }
 }

@@ -205,14 +205,14 @@ export class Daemon {
     this.#port = await this.#server.listen();
     for (const link of this.#links.values()) link.dial();
     this.#background.start();
-    // Without its peers a node answers as if it were the last one left: let it find those that are there first.
-    await Promise.race([Promise.all([...this.#links.values()].map(async (link) => link.tried)), sleep(FIRST_LINKS_MS)]);
-    this.#server.admitClients();
     this.#every(TICK_MS, () => this.#tick());
     this.#every(this.#config.heartbeat.intervalMs, () => this.#beat());
     this.#every(CEILING_CHECK_MS, () => {
       if (this.#store.state === 'open') this.#store.reserveCeiling(0).catch((error: unknown) => this.#log.warn({ error: messageOf(error) }, 'ceiling'));
     });
+    // Without its peers a node answers as if it were the last one left: let it find those that are there first.
+    await Promise.race([Promise.all([...this.#links.values()].map(async (link) => link.tried)), sleep(FIRST_LINKS_MS)]);
+    this.#server.admitClients();
     this.#log.info({ url: this.url, incarnation: this.#directory.identity.incarnation, cluster: this.#directory.identity.clusterId }, 'ready');
   }
 

@@ -37,6 +37,7 @@ describe('placement', () => {
           expect([...replicas, ...fallbacks]).toStrictEqual(Array.from({ length: n }, (_, i) => (number + i) % n));
         }
       }),
+      { numRuns: 40 },
     );
   });
 

@@ -85,11 +85,11 @@ describe('when a write is acknowledged', () => {
   });
 });
 
-describe('when a write fails', () => {
+describe('a write that fails', () => {
   it.each([
     ['quorum', QUORUM],
     ['all', ALL],
-  ] as const)('at %s with too few replicas it is unavailable, and nothing was sent', async (_name, level) => {
+  ] as const)('at %s with too few replicas is unavailable, and nothing was sent', async (_name, level) => {
     const cluster = await three(2);
     const key = cluster.keyAt(1);
     await cluster.fail(1);
@@ -99,7 +99,7 @@ describe('when a write fails', () => {
     expect([cluster.inFlight, cluster.heldBytes]).toStrictEqual([0, 0]);
   });
 
-  it('it is unknown, with its version, when a link is lost after it was sent', async () => {
+  it('is unknown, with its version, when a link is lost after it was sent', async () => {
     const cluster = await three(3);
     const key = cluster.keyAt(0);
     const write = cluster.put(0, key, 'v', ALL);
@@ -111,7 +111,7 @@ describe('when a write fails', () => {
     await expectAllOver(cluster);
   });
 
-  it('it is answered once, at its deadline, when replies never come', async () => {
+  it('is answered once, at its deadline, when replies never come', async () => {
     const cluster = await three(3);
     const write = cluster.put(0, cluster.keyAt(0), 'v', QUORUM);
     cluster.drop(to(1, 2));
@@ -125,7 +125,7 @@ describe('when a write fails', () => {
     expect(write.answers).toHaveLength(1);
   });
 
-  it('it is refused as overloaded beyond the number, and beyond the bytes, of requests in flight', async () => {
+  it('is refused as overloaded beyond the number, and beyond the bytes, of requests in flight', async () => {
     for (const limit of [{ requestsInFlightMax: 2 }, { requestBytesInFlightMax: 500 }]) {
       const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, ...limit });
       const key = cluster.keyAt(0);
@@ -177,7 +177,7 @@ describe('hints for replicas that miss a write', () => {
     await expectAllOver(cluster);
   });
 
-  it('move to another replica when the coordinator itself has no room for them', async () => {
+  it('that find no room mark the partition dirty for the sweep', async () => {
     const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, hintBytesMax: 0 });
     const key = cluster.keyAt(0);
     await cluster.fail(2);
