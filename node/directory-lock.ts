@@ -26,6 +26,7 @@ export type ReleaseLock = () => Promise<void>;
 
 /** `directory` must exist and be a real path. `onCompromised`: another process took the lock; stop serving at once. */
 export async function lockDirectory(directory: string, onCompromised: (reason: string) => void): Promise<ReleaseLock> {
+  surviveFileSizeLimit();
   const take = async (): Promise<ReleaseLock> =>
     lock(directory, {
       lockfilePath: join(directory, LOCK_NAME),
@@ -51,6 +52,18 @@ export async function lockDirectory(directory: string, onCompromised: (reason: s
   }
   await writeFile(join(directory, OWNER_NAME), JSON.stringify(await describeSelf()));
   return release;
+}
+
+/**
+ * Node ignores SIGXFSZ, so that a write beyond RLIMIT_FSIZE fails with EFBIG, as one on a full disk does with ENOSPC.
+ * signal-exit, which proper-lockfile brings, undoes that and ends the process, unless somebody else listens too.
+ */
+function surviveFileSizeLimit(): void {
+  if (!process.listeners('SIGXFSZ').includes(ignoreSignal)) process.on('SIGXFSZ', ignoreSignal);
+}
+
+function ignoreSignal(): void {
+  // The write that failed is told by its error.
 }
 
 function inUse(directory: string, owner: Owner | null): NodeError {

@@ -40,7 +40,8 @@ export class ReadQueue {
     this.#isArmed = false;
     let at = 0;
     let bytes = 0;
-    while (at < this.#waiting.length && bytes < SLICE_BYTES) {
+    for (;;) {
+      if (at >= this.#waiting.length || bytes >= SLICE_BYTES) break;
       const slice = this.#waiting.slice(at, at + SLICE_READS);
       at += slice.length;
       if (this.#options.isFull()) {

@@ -45,8 +45,10 @@ afterAll(async () => {
 
 // The point of every test here: a connection that was open all the while still works.
 afterEach(async () => {
+  // oxlint-disable-next-line vitest/no-standalone-expect
   expect(await bystander.json('{"id":7,"op":"ping"}')).toStrictEqual({ id: 7, ok: true });
   await bystanderClient.put('bystander', 'well');
+  // oxlint-disable-next-line vitest/no-standalone-expect
   expect(Buffer.from((await bystanderClient.get('bystander')) ?? '').toString()).toBe('well');
 });
 

@@ -13,11 +13,6 @@ import { PROGRAM, convergedAt, eventually, freePort, loneNodeArguments, requireB
 
 beforeAll(requireBuild);
 
-/** The same program with SIGXFSZ ignored, which would otherwise end it: a full disk sends no signal. */
-function limited(command: string): typeof PROGRAM {
-  return { ...PROGRAM, executable: '/bin/sh', leadingArguments: ['-c', `trap '' XFSZ; ${command} exec "$0" "$@"`, PROGRAM.executable, ...PROGRAM.leadingArguments] };
-}
-
 async function setSpace(daemon: Daemon, space: 'none' | 'plenty'): Promise<void> {
   await promisify(execFile)('prlimit', ['--pid', String(daemon.pid), `--fsize=${space === 'none' ? 0 : 'unlimited'}:unlimited`]);
 }
@@ -39,7 +34,7 @@ describe('a full disk', () => {
     const args = loneNodeArguments(directory.path, await freePort());
     const acknowledged = new Map<string, string>();
     {
-      await using node = await startDaemon(args, 0, limited(''));
+      await using node = await startDaemon(args);
       const put = async (key: string): Promise<string> => {
         const code = await codeOfPut(node.client, key, `value of ${key}`);
         if (code === 'acknowledged') acknowledged.set(key, `value of ${key}`);
@@ -72,7 +67,7 @@ describe('a full disk', () => {
     try {
       for (const [id, port] of ports.entries()) {
         const args = ['node', '--id', String(id), '--dir', `${directory.path}/${id}`, '--listen', `127.0.0.1:${port}`, '--peers', peers, '--replication-factor', '3', '--cluster-id', 'test', '--log-level', 'error', '--set', 'sweep.intervalMs=500'];
-        nodes.push(await startDaemon(args, id, limited('')));
+        nodes.push(await startDaemon(args, id));
       }
       const [healthy, , full] = nodes;
       if (healthy === undefined || full === undefined) throw new Error('no nodes');
@@ -100,7 +95,8 @@ describe('a full disk', () => {
   it('at the first start is an error, and leaves nothing that keeps the next start from working', async () => {
     await using directory = await temporaryDirectory();
     const args = loneNodeArguments(directory.path, await freePort());
-    await expect(Daemon.start({ node: 0, program: limited('ulimit -f 0;'), args, readyTimeoutMs: 20_000 }, { onLog: () => undefined, onExit: () => undefined })).rejects.toThrow(/RING_(?:DIRECTORY_UNUSABLE|STORE_UNAVAILABLE)/);
+    const limited = { ...PROGRAM, executable: '/bin/sh', leadingArguments: ['-c', 'ulimit -f 0; exec "$0" "$@"', PROGRAM.executable, ...PROGRAM.leadingArguments] };
+    await expect(Daemon.start({ node: 0, program: limited, args, readyTimeoutMs: 20_000 }, { onLog: () => undefined, onExit: () => undefined })).rejects.toThrow(/RING_(?:DIRECTORY_UNUSABLE|STORE_UNAVAILABLE)/);
     expect(await readdir(directory.path)).not.toContain('node.lock');
     await using node = await startDaemon(args);
     await node.client.put('k', 'v');

@@ -65,8 +65,8 @@ export interface RunningDaemon extends AsyncDisposable {
 }
 
 /** A daemon that takes requests, and a client of it. */
-export async function startDaemon(args: readonly string[], node = 0, program = PROGRAM): Promise<RunningDaemon> {
-  const daemon = await Daemon.start({ node, program, args, readyTimeoutMs: READY_TIMEOUT_MS }, { onLog: () => undefined, onExit: () => undefined });
+export async function startDaemon(args: readonly string[], node = 0): Promise<RunningDaemon> {
+  const daemon = await Daemon.start({ node, program: PROGRAM, args, readyTimeoutMs: READY_TIMEOUT_MS }, { onLog: () => undefined, onExit: () => undefined });
   const client = new RingClient(daemon.url);
   return {
     daemon,
