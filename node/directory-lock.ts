@@ -5,7 +5,7 @@
  * written down beside it: pid, the process's start time and the boot id. When that process no longer exists the lock
  * is removed at once. Should two contenders both take over, LevelDB's own lock lets only one open the database.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { NodeError, codeOf, messageOf } from './errors.ts';
@@ -50,7 +50,15 @@ export async function lockDirectory(directory: string, onCompromised: (reason: s
       throw codeOf(second) === 'ELOCKED' ? inUse(directory, await readOwner(directory)) : second;
     }
   }
-  await writeFile(join(directory, OWNER_NAME), JSON.stringify(await describeSelf()));
+  try {
+    // Renamed into place: a crash leaves the old owner or the new one, never half of one.
+    const aside = join(directory, `${OWNER_NAME}.tmp`);
+    await writeFile(aside, JSON.stringify(await describeSelf()));
+    await rename(aside, join(directory, OWNER_NAME));
+  } catch (error) {
+    await release();
+    throw new NodeError('RING_DIRECTORY_UNUSABLE', `cannot write in ${directory}: ${messageOf(error)}`, error);
+  }
   return release;
 }
 

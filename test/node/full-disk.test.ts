@@ -28,7 +28,7 @@ async function read(client: RingClient, key: string): Promise<string> {
   return Buffer.from((await client.get(key)) ?? '').toString();
 }
 
-describe('a full disk', () => {
+describe('a full disk', { timeout: 60_000 }, () => {
   it('fails the writes of a lone node with an honest code, which serves again without a restart when there is space, and loses nothing acknowledged', async () => {
     await using directory = await temporaryDirectory();
     const args = loneNodeArguments(directory.path, await freePort());

@@ -17,7 +17,7 @@ const READY_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 10_000;
 const LOOK_MS = 20;
 
-// A daemon refuses a RING_LEVEL_* variable that it doesn't know, as the seed of this test run would be.
+// The daemons of a test are configured by their flags only, whatever the environment of whoever runs the tests says.
 for (const name of Object.keys(process.env)) if (name.startsWith('RING_LEVEL_')) Reflect.deleteProperty(process.env, name);
 
 export const PROGRAM: Program = { executable: process.execPath, leadingArguments: [SCRIPT], typed: 'ring-level' };
@@ -66,7 +66,8 @@ export interface RunningDaemon extends AsyncDisposable {
 
 /** A daemon that takes requests, and a client of it. */
 export async function startDaemon(args: readonly string[], node = 0): Promise<RunningDaemon> {
-  const daemon = await Daemon.start({ node, program: PROGRAM, args, readyTimeoutMs: READY_TIMEOUT_MS }, { onLog: () => undefined, onExit: () => undefined });
+  // A test that is broken off, by its time limit or otherwise, leaves no daemon behind.
+  const daemon = await Daemon.start({ node, program: PROGRAM, args: [...args, '--stop-with-parent'], readyTimeoutMs: READY_TIMEOUT_MS }, { onLog: () => undefined, onExit: () => undefined });
   const client = new RingClient(daemon.url);
   return {
     daemon,
