@@ -8,8 +8,8 @@ import { fill } from './load.ts';
 const NODES = 3;
 /** So few hints that what is written while a node is down is healed by the sweep; nothing else differs from the defaults. */
 const NODE_FLAGS = ['--set', 'hints.maxBytes=1024', '--set', 'hints.batchBytes=1024'];
-/** More than fit into `hints.maxBytes`. */
-const HINTS_FILLED_BY = 100;
+/** A hint for a key as long as this fills `hints.maxBytes`. */
+const FILLING_KEY_BYTES = 1000;
 const LOOK_MS = 50;
 const WAIT_MS = 600_000;
 
@@ -78,12 +78,13 @@ export class BenchCluster {
     await this.#waitFor(async () => (await this.counter('sweeps')) >= sweeps);
   }
 
-  /** Writes `count` records while `node` is down, after so many others that no hints can be kept for them. */
+  /** Writes `count` records while `node` is down, after one whose hint leaves no room for others. */
   async writeWithoutNode(node: number, count: number, keyBytes: number, valueBytes: number): Promise<void> {
     await this.kill(node);
     await this.#waitFor(async () => (await this.#client.status()).nodes[node] === null);
     const others = this.urls.filter((_, index) => index !== node);
-    await fill(others, HINTS_FILLED_BY + count, keyBytes, valueBytes);
+    await fill(others, 1, FILLING_KEY_BYTES, valueBytes);
+    await fill(others, count, keyBytes, valueBytes);
     await this.startAgain(node);
   }
 

@@ -107,12 +107,14 @@ async function largeStore({ records }: Settings): Promise<void> {
     const ready = performance.now();
     await cluster.waitConverged();
     const spent = (await cluster.counter('sweepBytes')) - before;
-    say(`a wiped node: ready after ${((ready - wiped) / 1000).toFixed(1)} s, converged after ${((performance.now() - wiped) / 1000).toFixed(1)} s, ${(spent / 2 ** 20).toFixed(0)} MiB sent by the nodes that were not wiped or asked by the one that was`);
+    say(`a wiped node: ready after ${((ready - wiped) / 1000).toFixed(1)} s, converged after ${((performance.now() - wiped) / 1000).toFixed(1)} s, ${(spent / 2 ** 20).toFixed(0)} MiB of requests and replies in the exchanges`);
   });
 }
 
 /** Makes `differences` records differ on one node (written while it is down, the hints lost), then counts a sweep's bytes. */
 async function sweepCost(cluster: BenchCluster, differences: number): Promise<void> {
+  // Exchanges that began during the writes still count what they met.
+  await cluster.waitForSweeps((await cluster.counter('sweeps')) + 6);
   if (differences > 0) await cluster.writeWithoutNode(2, differences, KEY_BYTES, VALUE_BYTES);
   const before = { bytes: await cluster.counter('sweepBytes'), sweeps: await cluster.counter('sweeps') };
   const started = performance.now();
@@ -120,7 +122,7 @@ async function sweepCost(cluster: BenchCluster, differences: number): Promise<vo
   else await cluster.waitForSweeps(before.sweeps + 6);
   const bytes = (await cluster.counter('sweepBytes')) - before.bytes;
   const sweeps = (await cluster.counter('sweeps')) - before.sweeps;
-  say(`sweep with ${differences} differing records: ${bytes} bytes of requests in ${sweeps} exchanges, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  say(`sweep with ${differences} differing records: ${bytes} bytes of requests and replies in ${sweeps} exchanges, ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
 async function withCluster(work: (cluster: BenchCluster) => Promise<void>): Promise<void> {
@@ -137,7 +139,11 @@ async function withCluster(work: (cluster: BenchCluster) => Promise<void>): Prom
 async function directoryBytes(directory: string): Promise<number> {
   let bytes = 0;
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
+    // A compaction may remove a file between the two looks.
+    if (entry.isFile()) bytes += await stat(join(entry.parentPath, entry.name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
   }
   return bytes;
 }

@@ -1,4 +1,5 @@
 /** A closed-loop load: one client that keeps a fixed number of requests in flight. */
+import { randomBytes } from 'node:crypto';
 import { createHistogram } from 'node:perf_hooks';
 import { RingClient } from '../client/index.ts';
 
@@ -20,19 +21,26 @@ export interface LoadResult {
 
 const FILL_IN_FLIGHT = 2048;
 const WARM_UP_SECONDS = 1;
+/** Values are cut out of this, so that LevelDB cannot compress them. */
+const NOISE = randomBytes(1 << 20);
 
 /** Key number `index`, always `bytes` long. */
 export function keyOf(index: number, bytes: number): Uint8Array {
   return Buffer.from(`k${index}`.padEnd(bytes, '.'));
 }
 
+/** Bytes that do not compress. */
+function valueOf(bytes: number): Uint8Array {
+  const start = Math.floor(Math.random() * (NOISE.length - bytes));
+  return NOISE.subarray(start, start + bytes);
+}
+
 /** Writes keys 0 … count−1, each once. */
 export async function fill(urls: readonly string[], count: number, keyBytes: number, valueBytes: number): Promise<void> {
   const client = new RingClient(urls, { timeoutMs: 60_000 });
-  const value = Buffer.alloc(valueBytes, 'v');
   let next = 0;
   const worker = async (): Promise<void> => {
-    while (next < count) await client.put(keyOf(next++, keyBytes), value);
+    while (next < count) await client.put(keyOf(next++, keyBytes), valueOf(valueBytes));
   };
   await Promise.all(Array.from({ length: Math.min(FILL_IN_FLIGHT, count) }, worker));
   await client.close();
@@ -48,7 +56,6 @@ export async function measure(urls: readonly string[], load: Load): Promise<Load
 
 async function run(client: RingClient, load: Load, seconds: number): Promise<LoadResult> {
   const histogram = createHistogram();
-  const value = Buffer.alloc(load.valueBytes, 'w');
   const started = performance.now();
   const until = started + seconds * 1000;
   let done = 0;
@@ -57,7 +64,7 @@ async function run(client: RingClient, load: Load, seconds: number): Promise<Loa
     for (let now = performance.now(); now < until; ) {
       const key = keyOf(Math.floor(Math.random() * load.keys), load.keyBytes);
       try {
-        if (load.kind === 'put') await client.put(key, value);
+        if (load.kind === 'put') await client.put(key, valueOf(load.valueBytes));
         else await client.get(key);
         done++;
       } catch {
