@@ -13,33 +13,29 @@
  *  S4  A record whose checksum fails is `damaged`: never returned, never said to be absent.
  *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
  */
-import { compareBytes, readU16, readU64, writeU64 } from './bytes.ts';
+import { readU64, writeU64 } from './bytes.ts';
 import type { HybridClock } from './clock.ts';
-import { HintLedger } from './hint-ledger.ts';
-import { isNodeId, type NodeId, type Partition } from './identifiers.ts';
+import type { HintLedger } from './hint-ledger.ts';
+import type { NodeId, Partition } from './identifiers.ts';
+import { Inventory, nextOf } from './inventory.ts';
 import { hashKey, partitionOfHash } from './key.ts';
 import {
   DIRTY,
-  HINTS,
-  KEYSPACE,
   META,
-  RECORDS,
   hintKey,
   hintReference,
   hintsOf,
-  keyAfter,
   metaKey,
   parseDirtyMetaName,
   parseHintKey,
   parseRecordKey,
   recordKey,
   type KeyRange,
-  type RecordKeyParts,
 } from './layout.ts';
-import { MerkleTrees } from './merkle.ts';
+import type { MerkleTrees } from './merkle.ts';
 import type { Durability, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
 import { isIntact, versionOf, type RecordBytes } from './record.ts';
-import { WriteGroup, UNKNOWN, flagsOf, type GroupContext, type WriteIntent, type WriteOutcome } from './write-group.ts';
+import { WriteGroup, UNKNOWN, type GroupContext, type WriteIntent, type WriteOutcome } from './write-group.ts';
 import { newest, type Version } from './version.ts';
 
 export interface StoreOptions {
@@ -104,9 +100,6 @@ interface Waiting {
 
 const REFUSED_OVERLOADED: WriteOutcome = { status: 'refused', reason: 'overloaded' };
 const REFUSED_UNAVAILABLE: WriteOutcome = { status: 'refused', reason: 'unavailable' };
-/** Damaged keys that are remembered, so that each is counted once. */
-const DAMAGED_KEYS_MAX = 100_000;
-
 /** The ceiling that an earlier run reserved; 0 in a new database. */
 export function readCeiling(kv: OrderedKv): number {
   const bytes = kv.get(metaKey(META.ceiling));
@@ -114,8 +107,6 @@ export function readCeiling(kv: OrderedKv): number {
 }
 
 export class Store implements GroupContext {
-  readonly trees: MerkleTrees;
-  readonly ledger = new HintLedger();
   readonly durability: Durability;
   readonly counters: StoreCounters = { groups: 0, writes: 0, writeFailures: 0, reopens: 0, damagedFound: 0, versionConflicts: 0 };
   readonly #ports: StorePorts;
@@ -125,17 +116,16 @@ export class Store implements GroupContext {
   #state: StoreState = 'open';
   #draining: Promise<void> | null = null;
   #slice: { readonly limits: ScanLimits; readonly resolve: (finished: boolean) => void } | null = null;
-  /** The background scan has passed every key below this; null: all. */
-  #scanned: Uint8Array | null = RECORDS.from;
-  readonly #damaged = new Set<string>();
-  /** Damage was met outside the scan, in a record that the trees may count. */
-  #rescan = false;
+  readonly #inventory: Inventory;
 
   private constructor(ports: StorePorts, options: StoreOptions) {
     this.#ports = ports;
     this.#options = options;
     this.durability = options.durability;
-    this.trees = new MerkleTrees(options.partitionCount);
+    this.#inventory = new Inventory(options.partitionCount, this, (databaseKey) => {
+      this.counters.damagedFound++;
+      ports.report({ event: 'damaged', databaseKey });
+    });
   }
 
   /** Takes over an open OrderedKv; `close` closes it. */
@@ -143,6 +133,14 @@ export class Store implements GroupContext {
     const store = new Store(ports, options);
     await store.#loadDirty();
     return store;
+  }
+
+  get trees(): MerkleTrees {
+    return this.#inventory.trees;
+  }
+
+  get ledger(): HintLedger {
+    return this.#inventory.ledger;
   }
 
   get state(): StoreState {
@@ -155,11 +153,11 @@ export class Store implements GroupContext {
 
   /** Whether the trees and the ledger account for all that is stored. */
   get isScanned(): boolean {
-    return this.#scanned === null && !this.#rescan;
+    return this.#inventory.isComplete;
   }
 
   get damagedKeys(): number {
-    return this.#damaged.size;
+    return this.#inventory.damagedKeys;
   }
 
   // --- reading -------------------------------------------------------------------------------------------------
@@ -200,7 +198,7 @@ export class Store implements GroupContext {
     const records: StoredRecord[] = [];
     for (const entry of entries) {
       const parts = parseRecordKey(entry.key);
-      if (this.#isIntactAt(parts, entry.value)) records.push({ key: parts.key, record: entry.value });
+      if (this.#inventory.isIntactAt(parts, entry.value)) records.push({ key: parts.key, record: entry.value });
       else this.damageFound(entry.key);
     }
     return { records, next: nextOf(entries, limits) };
@@ -298,20 +296,15 @@ export class Store implements GroupContext {
   }
 
   isCounted(databaseKey: Uint8Array): boolean {
-    return this.#scanned === null || compareBytes(databaseKey, this.#scanned) < 0;
+    return this.#inventory.isCounted(databaseKey);
   }
 
   damageFound(databaseKey: Uint8Array): void {
-    const name = Buffer.from(databaseKey).toString('latin1');
-    if (this.#damaged.has(name)) return;
-    if (this.#damaged.size < DAMAGED_KEYS_MAX) this.#damaged.add(name);
-    this.counters.damagedFound++;
-    if (this.isCounted(databaseKey)) this.#rescan = true;
-    this.#ports.report({ event: 'damaged', databaseKey });
+    this.#inventory.damageFound(databaseKey);
   }
 
   damageReplaced(databaseKey: Uint8Array): void {
-    this.#damaged.delete(Buffer.from(databaseKey).toString('latin1'));
+    this.#inventory.damageReplaced(databaseKey);
   }
 
   versionConflict(key: Uint8Array, version: Version): void {
@@ -400,7 +393,7 @@ export class Store implements GroupContext {
         await this.#ports.kv.reopen();
         await this.#loadDirty();
         this.counters.reopens++;
-        this.#restartScan();
+        this.#inventory.restart();
         // `close` may have come meanwhile.
         if (this.#state === 'reopening') this.#state = 'open';
         this.#ports.report({ event: 'reopened' });
@@ -420,20 +413,11 @@ export class Store implements GroupContext {
 
   // --- the background scan -------------------------------------------------------------------------------------
 
-  #restartScan(): void {
-    this.#rescan = false;
-    this.#scanned = RECORDS.from;
-    this.trees.clear();
-    this.ledger.clearCounts();
-  }
-
   /** Runs between two groups (S1), so that what it counts cannot change under it. */
   async #scan(limits: ScanLimits): Promise<boolean> {
     if (this.#state !== 'open') return false;
-    if (this.#rescan && this.#scanned === null) this.#restartScan();
-    const from = this.#scanned;
-    if (from === null) return true;
-    const range = from[0] === KEYSPACE.record ? { from, to: RECORDS.to } : { from, to: HINTS.to };
+    const range = this.#inventory.nextRange();
+    if (range === null) return true;
     let entries: readonly KvEntry[];
     try {
       entries = await this.#ports.kv.scan(range, limits);
@@ -442,36 +426,8 @@ export class Store implements GroupContext {
       await this.#ports.sleep(this.#options.reopenDelayMs);
       return false;
     }
-    for (const entry of entries) {
-      if (from[0] === KEYSPACE.record) this.#countRecord(entry);
-      else this.#countHint(entry);
-    }
-    const next = nextOf(entries, limits);
-    if (next !== null) this.#scanned = next;
-    else this.#scanned = from[0] === KEYSPACE.record ? HINTS.from : null;
+    this.#inventory.take(range, entries, limits);
     return this.isScanned;
-  }
-
-  #countRecord(entry: KvEntry): void {
-    const parts = parseRecordKey(entry.key);
-    if (!this.#isIntactAt(parts, entry.value)) {
-      this.damageFound(entry.key);
-      return;
-    }
-    this.trees.add(parts.partition, parts.hash, parts.key, versionOf(entry.value), flagsOf(entry.value));
-    // Met as damaged before, and right now: replaced after a scan had taken its snapshot, or misread once.
-    if (this.#damaged.size > 0) this.damageReplaced(entry.key);
-  }
-
-  #countHint(entry: KvEntry): void {
-    const target = readU16(entry.key, 1);
-    if (isNodeId(target)) this.ledger.adjust(target, 1, entry.key.length + entry.value.length);
-    else this.damageFound(entry.key);
-  }
-
-  /** Intact, and where its key belongs: the checksum covers the key, but not the partition and hash before it. */
-  #isIntactAt(parts: RecordKeyParts, record: RecordBytes): boolean {
-    return isIntact(parts.key, record) && this.hashOf(parts.key) === parts.hash && this.partitionOf(parts.hash) === parts.partition;
   }
 
   async #loadDirty(): Promise<void> {
@@ -488,14 +444,6 @@ function newerRecord(a: RecordBytes | null, b: RecordBytes): RecordBytes {
   if (a === null) return b;
   const [left, right] = [versionOf(a), versionOf(b)];
   return newest(left, right) === left ? a : b;
-}
-
-function nextOf(entries: readonly KvEntry[], limits: ScanLimits): Uint8Array | null {
-  const last = entries.at(-1);
-  if (last === undefined) return null;
-  let bytes = 0;
-  for (const entry of entries) bytes += entry.key.length + entry.value.length;
-  return entries.length >= limits.entriesMax || bytes >= limits.bytesMax ? keyAfter(last.key) : null;
 }
 
 function bytesOf(intent: WriteIntent): number {
