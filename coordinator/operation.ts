@@ -101,3 +101,11 @@ export function planReplicas(preference: Preference, liveness: { isAlive(node: N
 }
 
 const NO_NODES: readonly NodeId[] = [];
+
+/** Takes the message off the list of those waited for. False when it was not on it: another round's, or settled before. */
+export function settle(pending: SubRequest[], sub: SubRequest): boolean {
+  const index = pending.indexOf(sub);
+  if (index < 0) return false;
+  pending.splice(index, 1);
+  return true;
+}

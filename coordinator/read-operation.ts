@@ -19,7 +19,7 @@
  */
 import { compareVersions, valueOf, versionBytesOf, versionOf, type NodeId, type RecordBytes } from '../data/index.ts';
 import { FOUND, STORED, TYPE, errorNumber, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest } from '../wire/index.ts';
-import { planReplicas, requiredBy, type AnswerSink, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
+import { planReplicas, requiredBy, settle, type AnswerSink, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
 import type { Preference } from './placement.ts';
 
 export interface ReadRequest {
@@ -90,14 +90,14 @@ export class ReadOperation implements Operation {
   }
 
   onReply(sub: SubRequest, reply: PeerReply): void {
-    if (!this.#settle(sub)) return;
+    if (!settle(this.#pending, sub)) return;
     if (sub.role === 'repair') this.#repaired(sub, reply);
     else if (reply[0] === TYPE.found) this.#take(sub, reply[2], reply[3]);
     this.#evaluate();
   }
 
   onLost(sub: SubRequest): void {
-    if (!this.#settle(sub)) return;
+    if (!settle(this.#pending, sub)) return;
     if (sub.role === 'replica') this.#askStandIns();
     this.#evaluate();
   }
@@ -124,7 +124,7 @@ export class ReadOperation implements Operation {
 
   #send(sub: SubRequest, build: (id: number) => PeerRequest): void {
     this.#pending.push(sub);
-    if (!this.#environment.send(sub, build)) this.#settle(sub);
+    if (!this.#environment.send(sub, build)) settle(this.#pending, sub);
   }
 
   /** A replica is slow or lost: its hints may lie on a fallback node (R4). */
@@ -271,7 +271,7 @@ export class ReadOperation implements Operation {
   /** Stops waiting for replicas that have not replied. */
   #abandon(): void {
     const asking = this.#pending.filter((sub) => sub.role !== 'repair');
-    for (const sub of asking.length > 0 ? asking : this.#pending.slice()) this.#settle(sub);
+    for (const sub of asking.length > 0 ? asking : this.#pending.slice()) settle(this.#pending, sub);
   }
 
   #finish(): void {
@@ -279,13 +279,6 @@ export class ReadOperation implements Operation {
     this.#finished = true;
     this.#environment.hold(-this.#held);
     this.#environment.finish(this);
-  }
-
-  #settle(sub: SubRequest): boolean {
-    const index = this.#pending.indexOf(sub);
-    if (index < 0) return false;
-    this.#pending.splice(index, 1);
-    return true;
   }
 
   #isStrict(): boolean {

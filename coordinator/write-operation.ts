@@ -20,7 +20,7 @@
  */
 import { assert, encodeRecord, readVersion, versionToBytes, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
 import { STORED, TYPE, errorNumber, type LevelNumber, type PeerReply, type PeerRequest, type StoredMessage } from '../wire/index.ts';
-import { planReplicas, requiredBy, type AnswerSink, type Operation, type OperationEnvironment, type SubRequest } from './operation.ts';
+import { planReplicas, requiredBy, settle, type AnswerSink, type Operation, type OperationEnvironment, type SubRequest } from './operation.ts';
 import type { Preference } from './placement.ts';
 
 export interface WriteRequest {
@@ -90,14 +90,14 @@ export class WriteOperation implements Operation {
   }
 
   onReply(sub: SubRequest, reply: PeerReply): void {
-    if (!this.#settle(sub)) return;
+    if (!settle(this.#pending, sub)) return;
     if (reply[0] === TYPE.stored) this.#take(sub, reply);
     else this.#missed(sub);
     this.#evaluate();
   }
 
   onLost(sub: SubRequest): void {
-    if (!this.#settle(sub)) return;
+    if (!settle(this.#pending, sub)) return;
     this.#missed(sub);
     this.#evaluate();
   }
@@ -156,7 +156,7 @@ export class WriteOperation implements Operation {
       this.#maybeApplied++;
       return;
     }
-    this.#settle(sub);
+    settle(this.#pending, sub);
     this.#missed(sub);
   }
 
@@ -321,14 +321,6 @@ export class WriteOperation implements Operation {
   }
 
   // --- small things --------------------------------------------------------------------------------------------
-
-  /** False for what is no longer waited for: another round's, or settled before. */
-  #settle(sub: SubRequest): boolean {
-    const index = this.#pending.indexOf(sub);
-    if (index < 0) return false;
-    this.#pending.splice(index, 1);
-    return true;
-  }
 
   #isStrict(): boolean {
     return this.#request.level !== 0;
