@@ -5,7 +5,7 @@
  * Invariants
  *  L1  A client that does not read its answers is no longer read from; one that has too much waiting is closed (1013).
  *  L2  A frame that cannot be read closes this connection with 4000 and no other.
- *  L3  The answers to an array of text requests fit into one frame: those that would not are answered RING_OVERLOADED.
+ *  L3  The values in the answer to an array of text requests fit into one frame: reads beyond it are answered RING_OVERLOADED.
  */
 import type { WebSocket } from 'ws';
 import type { AnswerSink, Coordinator } from '../coordinator/index.ts';
@@ -97,7 +97,8 @@ export class ClientSession {
     return {
       answer: (reply) => {
         let text = encodeTextReply(reply);
-        if (reply[0] !== TYPE.failed && units + text.length > FRAME_BYTES_MAX) {
+        // A read can be asked again; of a write it would be a lie.
+        if (reply[0] === TYPE.value && units + text.length > FRAME_BYTES_MAX) {
           text = encodeTextReply(failed(reply[1], 'RING_OVERLOADED', 'the answers to this array are more than one frame holds; ask for less at once'));
         }
         texts.push(text);
