@@ -5,7 +5,7 @@ import { findFreePorts } from '../cli/free-ports.ts';
 import { LocalCluster } from '../cli/local-cluster.ts';
 import { fill } from './load.ts';
 
-const NODES = 3;
+export const NODES = 3;
 /** So few hints that what is written while a node is down is healed by the sweep; nothing else differs from the defaults. */
 const NODE_FLAGS = ['--set', 'hints.maxBytes=1024', '--set', 'hints.batchBytes=1024'];
 /** A hint for a key as long as this fills `hints.maxBytes`. */
@@ -13,20 +13,25 @@ const FILLING_KEY_BYTES = 1000;
 const LOOK_MS = 50;
 const WAIT_MS = 600_000;
 
+/** Three daemons of the built program, as processes of their own. */
+export async function startDaemons(directory: string, clusterId: string, replicationFactor: number, nodeFlags: readonly string[]): Promise<LocalCluster> {
+  const main = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  return LocalCluster.start({
+    program: { executable: process.execPath, leadingArguments: [main], typed: 'ring-level' },
+    directory,
+    clusterId,
+    replicationFactor,
+    ports: await findFreePorts(NODES),
+    nodeFlags,
+  });
+}
+
 export class BenchCluster {
   readonly #cluster: LocalCluster;
   readonly #client: RingClient;
 
   static async start(directory: string, clusterId: string): Promise<BenchCluster> {
-    const main = fileURLToPath(new URL('../cli/main.js', import.meta.url));
-    const cluster = await LocalCluster.start({
-      program: { executable: process.execPath, leadingArguments: [main], typed: 'ring-level' },
-      directory,
-      clusterId,
-      replicationFactor: NODES,
-      ports: await findFreePorts(NODES),
-      nodeFlags: ['--log-level', 'error', ...NODE_FLAGS],
-    });
+    const cluster = await startDaemons(directory, clusterId, NODES, ['--log-level', 'error', ...NODE_FLAGS]);
     const bench = new BenchCluster(cluster);
     await bench.#waitFor(async () => (await bench.status()).nodes.every((node) => node?.peers.every((peer) => peer.liveness === 'alive') ?? false));
     return bench;
