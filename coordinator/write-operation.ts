@@ -241,7 +241,8 @@ export class WriteOperation implements Operation {
 
   #evaluate(): void {
     if (this.#finished || this.#record === null) return;
-    this.#hintMissed();
+    // Rare: while nothing has failed, every replica has acknowledged, is waited for, or has its hint.
+    if (this.#failedHolders.length > 0) this.#hintMissed();
     if (!this.#answered) this.#decide();
     if (this.#answered && this.#pending.length === 0) this.#finish();
   }
