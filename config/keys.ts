@@ -25,6 +25,8 @@ export const TEXT_FORMS: ReadonlyMap<string, TextForm> = new Map<string, TextFor
   ['hints.batchBytes', 'number'],
   ['sweep.intervalMs', 'number'],
   ['sweep.maxBytesPerSecond', 'number'],
+  ['scrub.intervalMs', 'number'],
+  ['scrub.maxBytesPerSecond', 'number'],
   ['clock.maxDriftMs', 'number'],
   ['store.cacheBytes', 'number'],
   ['store.writeBufferBytes', 'number'],

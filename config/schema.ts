@@ -61,6 +61,13 @@ const sweep = section({
   maxBytesPerSecond: integer(1024, 1024 * GIB, 'bytes a second').default(64 * MIB),
 });
 
+const scrub = section({
+  /** Between two readings of everything that is stored, to find damage before it is needed, milliseconds; 0: never. */
+  intervalMs: integer(0, 365 * DAY_MS, 'milliseconds').default(3_600_000),
+  /** Bytes that a scrub may read in a second. */
+  maxBytesPerSecond: integer(1024, 1024 * GIB, 'bytes a second').default(8 * MIB),
+});
+
 const clock = section({
   /** A peer whose clock is further off the median of the others is reported, milliseconds. */
   maxDriftMs: integer(1, DAY_MS, 'milliseconds').default(1000),
@@ -123,6 +130,7 @@ export const nodeConfigSchema = z
     heartbeat: heartbeat.prefault({}),
     hints: hints.prefault({}),
     sweep: sweep.prefault({}),
+    scrub: scrub.prefault({}),
     clock: clock.prefault({}),
     store: store.prefault({}),
     limits: limits.prefault({}),

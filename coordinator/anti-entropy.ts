@@ -91,8 +91,8 @@ function* healPartition(trees: MerkleTrees, number: Partition, tally: SweepTally
   const reply = yield* ask((id) => [TYPE.sweepLeaves, id, number, trees.leaves(number)]);
   if (reply[0] !== TYPE.leaves) throw new Interrupted();
   const theirs = reply[2];
-  // Empty: the peer is still building its tree.
-  if (theirs.length !== LEAVES * DIGEST_BYTES) return;
+  // Empty: the peer is building its trees anew.
+  if (theirs.length !== LEAVES * DIGEST_BYTES) throw new Interrupted();
   tally.partitions++;
   for (const run of runsOfLeaves(differingLeaves(trees.leaves(number), theirs), (leaf) => isEmptyLeaf(theirs, leaf))) {
     const range = partitionRange(number, run.first, run.last);

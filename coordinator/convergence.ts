@@ -12,6 +12,8 @@ export interface NodeRoots {
   readonly roots: ReadonlyMap<Partition, Uint8Array>;
   /** Hints that it still has to deliver: replicas with equal roots may yet get something newer from them. */
   readonly hints: number;
+  /** Whether its silence counts. */
+  readonly trusted: boolean;
 }
 
 const REASONS_MAX = 10;
@@ -23,6 +25,7 @@ export function decideConverged(placement: Placement, rootsByNode: ReadonlyMap<N
     const roots = rootsByNode.get(id) ?? null;
     if (roots === null) reasons.push(`node ${id} cannot be reached`);
     else if (!roots.complete) reasons.push(`node ${id} is still reading its records`);
+    else if (!roots.trusted) reasons.push(`node ${id} does not trust its store yet`);
     else if (roots.hints > 0) reasons.push(`node ${id} still has ${roots.hints} hints to deliver`);
   }
   let differing = 0;

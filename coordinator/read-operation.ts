@@ -12,6 +12,8 @@
  *      for a majority, all nodes that were asked decide; a stand-in that knows nothing speaks for no replica, except
  *      after the hedge, beside a replica that replied.
  *  R5  Where a copy is damaged, only a majority of replicas may say that there is no record.
+ *  R6  What an untrusted store replies may be the newest there is, and is repaired, but no level counts it: only at
+ *      `available`, when nothing else is to come, is it better than no answer (coordinator/trust.ts).
  *
  *   asked ──replies ≥ need──► (repair) ──► answered ──all replied──► repair ──► finished
  *
@@ -35,6 +37,8 @@ interface Reply {
   readonly role: Role;
   /** null: absent. */
   readonly record: RecordBytes | null;
+  /** False when its store is untrusted (R6). */
+  readonly isTrusted: boolean;
 }
 
 const HELD_BYTES = 256;
@@ -141,6 +145,7 @@ export class ReadOperation implements Operation {
     switch (status) {
       case FOUND.record:
       case FOUND.absent:
+      case FOUND.untrusted:
         break;
       case FOUND.damaged:
         this.#damaged.push(sub.node);
@@ -149,7 +154,7 @@ export class ReadOperation implements Operation {
         // The node could not look: no reply.
         return;
     }
-    this.#replies.push({ node: sub.node, role: sub.role, record });
+    this.#replies.push({ node: sub.node, role: sub.role, record, isTrusted: status !== FOUND.untrusted });
     if (record === null) return;
     this.#environment.hold(record.length);
     this.#held += record.length;
@@ -184,9 +189,10 @@ export class ReadOperation implements Operation {
 
   /** At `available`: a majority of the replicas replied, or with the hedge's help as many nodes (R4). */
   #isHeardEnough(): boolean {
-    const replicas = this.#replies.filter((reply) => reply.role === 'replica').length;
+    const trusted = this.#replies.filter((reply) => reply.isTrusted);
+    const replicas = trusted.filter((reply) => reply.role === 'replica').length;
     if (replicas >= this.#required()) return true;
-    return this.#hedged && replicas > 0 && this.#replies.length >= this.#required() && !this.#isAbsenceDoubtful();
+    return this.#hedged && replicas > 0 && trusted.length >= this.#required() && !this.#isAbsenceDoubtful();
   }
 
   /** At `available`, when no more is to come. */
@@ -233,7 +239,7 @@ export class ReadOperation implements Operation {
   }
 
   #counted(): readonly Reply[] {
-    return this.#isStrict() ? this.#replies.filter((reply) => reply.role === 'replica') : this.#replies;
+    return this.#isStrict() ? this.#replies.filter((reply) => reply.role === 'replica' && reply.isTrusted) : this.#replies;
   }
 
   #isAsking(): boolean {

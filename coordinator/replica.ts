@@ -5,6 +5,8 @@
  *  P1  A write is said to be stored when the store says so, which is when it is durable (data/store.ts, S2).
  *  P2  One array of requests makes one `store.write`; nothing is allocated per record but the intent.
  *  P3  A damaged record is reported as damaged, a failed lookup as failed; neither as absent.
+ *  P4  What an untrusted store says is marked as such (coordinator/trust.ts, T3).
+ *  P5  Handed over by another node in bulk, a record of which this node is no replica is not kept: its hint was damaged.
  */
 import { DataError, versionToBytes, type NodeId, type Store, type StoredRecord, type WriteIntent, type WriteOutcome } from '../data/index.ts';
 import {
@@ -21,6 +23,7 @@ import {
   type WriteMessage,
 } from '../wire/index.ts';
 import type { Placement } from './placement.ts';
+import type { Trust } from './trust.ts';
 
 export type ReplicaRequest = WriteMessage | HintMessage | ReadMessage | HandOffMessage | SweepRecordsMessage;
 
@@ -30,11 +33,13 @@ export class Replica {
   readonly #self: NodeId;
   readonly #placement: Placement;
   readonly #store: Store;
+  readonly #trust: Trust;
 
-  constructor(self: NodeId, placement: Placement, store: Store) {
+  constructor(self: NodeId, placement: Placement, store: Store, trust: Trust) {
     this.#self = self;
     this.#placement = placement;
     this.#store = store;
+    this.#trust = trust;
   }
 
   /** `reply` is called at once with what can be said at once, and again when the writes are durable. */
@@ -64,29 +69,34 @@ export class Replica {
     if (found.length > 0) reply(found);
     if (intents.length === 0) return;
     this.#store.write(intents, (outcomes) => {
-      reply(writes.map((write, index) => stored(write[1], outcomes[index])));
+      reply(writes.map((write, index) => this.#stored(write, outcomes[index])));
     });
   }
 
   #read([, id, key]: ReadMessage): FoundMessage {
     try {
-      const { replicas } = this.#placement.ofKey(key);
-      if (!replicas.includes(this.#self)) {
-        const hinted = this.#store.readHints(key, replicas);
-        return [TYPE.found, id, hinted === null ? FOUND.absent : FOUND.record, hinted];
-      }
-      const record = this.#store.read(key);
-      if (record === null) return [TYPE.found, id, FOUND.absent, null];
+      const { partition, replicas } = this.#placement.ofKey(key);
+      const isReplica = replicas.includes(this.#self);
+      const record = isReplica ? this.#store.read(key) : this.#store.readHints(key, replicas);
       if (record === 'damaged') return [TYPE.found, id, FOUND.damaged, null];
-      return [TYPE.found, id, FOUND.record, record];
+      if (isReplica && !this.#trust.isTrusted(partition)) return [TYPE.found, id, FOUND.untrusted, record];
+      return [TYPE.found, id, record === null ? FOUND.absent : FOUND.record, record];
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       return [TYPE.found, id, FOUND.failed, null];
     }
   }
 
+  #stored(write: WriteMessage | HintMessage, outcome: WriteOutcome | undefined): StoredMessage {
+    const message = stored(write[1], outcome);
+    if (write[0] === TYPE.hint || this.#trust.reason === null) return message;
+    const { partition } = this.#placement.ofKey(write[2]);
+    return this.#trust.isTrusted(partition) ? message : untrusted(message);
+  }
+
   #takeMany([, id, pairs]: HandOffMessage | SweepRecordsMessage, reply: (replies: readonly PeerReply[]) => void): void {
-    this.#store.write(recordIntents(recordsOfPairs(pairs)), (outcomes) => {
+    const records = recordsOfPairs(pairs).filter(({ key }) => this.#placement.ofKey(key).replicas.includes(this.#self));
+    this.#store.write(recordIntents(records), (outcomes) => {
       reply([[TYPE.handedOff, id, outcomes.every(isKept) ? 1 : 0]]);
     });
   }
@@ -128,5 +138,19 @@ function stored(id: number, outcome: WriteOutcome | undefined): StoredMessage {
     case 'unknown':
     case undefined:
       return [TYPE.stored, id, STORED.unknown, null];
+  }
+}
+
+/** P4. */
+function untrusted(message: StoredMessage): StoredMessage {
+  const [type, id, status, version] = message;
+  switch (status) {
+    case STORED.applied:
+    case STORED.present:
+      return [type, id, STORED.appliedUntrusted, null];
+    case STORED.superseded:
+      return [type, id, STORED.supersededUntrusted, version];
+    default:
+      return message;
   }
 }

@@ -12,6 +12,8 @@
  *  W4  Every replica that does not acknowledge gets a hint, also after the client has its answer: on the first live
  *      fallback node, and without one by reference on a replica that has the record.
  *  W5  `RING_UNAVAILABLE` is said only when nothing was sent, or all that was sent was refused for certain.
+ *  W6  An untrusted store that has the record on disk counts for W1, but it can't say that nothing newer was
+ *      acknowledged: at `quorum` and `all` the replies that W2 rests on come from a majority of trusted stores.
  *
  *   round 1 ──ack ≥ need──────────────► answered ──all replied or hinted──► finished
  *      └─superseded, replies ≥ need─► round 2 ──┘
@@ -36,6 +38,7 @@ export interface WriteRequest {
 }
 
 const NO_TARGETS: readonly NodeId[] = [];
+const KNOWING: ReadonlySet<number> = new Set([STORED.applied, STORED.present, STORED.superseded]);
 /** Added to `replicaTimeoutMs` for the last hints; then it is the sweep's turn. */
 const LAST_HINT_MS = 5_000;
 
@@ -57,6 +60,8 @@ export class WriteOperation implements Operation {
   #acked: NodeId[] = [];
   /** Nodes that held something newer, in round 1. */
   #superseded: NodeId[] = [];
+  /** Replicas that replied in this round and whose stores are trusted (W6). */
+  #knowing: NodeId[] = [];
   /** Hints that are on disk. */
   #hints: { readonly target: NodeId; readonly holder: NodeId }[] = [];
   /** Replicas for which a hint is kept or on its way. */
@@ -197,12 +202,15 @@ export class WriteOperation implements Operation {
   // --- replies -------------------------------------------------------------------------------------------------
 
   #take(sub: SubRequest, [, , status, version]: StoredMessage): void {
+    if (KNOWING.has(status) && sub.role === 'replica' && !this.#knowing.includes(sub.node)) this.#knowing.push(sub.node);
     switch (status) {
       case STORED.applied:
       case STORED.present:
+      case STORED.appliedUntrusted:
         this.#keep(sub);
         return;
       case STORED.superseded:
+      case STORED.supersededUntrusted:
         this.#floor = Math.max(this.#floor, version === null ? 0 : readVersion(version, 0).timestamp);
         // W3: in round 2, being superseded is being written and overwritten at once.
         if (this.#round > 1 || this.#answered) this.#keep(sub);
@@ -258,9 +266,21 @@ export class WriteOperation implements Operation {
       possible++;
     }
     const need = this.#isStrict() ? this.#required() : Math.min(this.#required(), Math.max(1, possible));
-    if (this.#superseded.length > 0 && replied >= need) this.#rewrite();
+    const knowing = this.#missingKnowledge();
+    if (possible < need) this.#fail('too few nodes took the write');
+    else if (knowing === 'never') this.#fail('too few of the replicas trust their stores to know of what was written before');
+    else if (knowing === 'still') return;
+    else if (this.#superseded.length > 0 && replied >= need) this.#rewrite();
     else if (durable.length >= need) this.#succeed(durable.length);
-    else if (possible < need) this.#fail('too few nodes took the write');
+  }
+
+  /** W6: whether replies of trusted stores are still missing. What round 1 knew holds for round 2. */
+  #missingKnowledge(): 'none' | 'still' | 'never' {
+    if (this.#request.level < 2 || this.#round > 1) return 'none';
+    const { majority } = this.#environment;
+    if (this.#knowing.length >= majority) return 'none';
+    const coming = this.#pending.filter(({ node, role }) => role === 'replica' && !this.#acked.includes(node) && !this.#superseded.includes(node)).length;
+    return this.#knowing.length + coming >= majority ? 'still' : 'never';
   }
 
   /**

@@ -25,6 +25,11 @@ export class DataError extends Error {
   }
 }
 
+/** The `code` of an error of the operating system or of a package; '' when it has none. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
 /** A programmer error: ends the process, is never answered to a client. */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${message}`);

@@ -1,5 +1,6 @@
 /** data/: what is kept. Keys and partitions, versions, records, the disk layout, the store, Merkle trees, hints. */
 export { compareBytes, equalBytes, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './bytes.ts';
+export { decodeCheckedNumbers, encodeCheckedNumbers } from './checked-numbers.ts';
 export { HybridClock } from './clock.ts';
 export { DataError, assert, type DataErrorCode } from './errors.ts';
 export { HintLedger, type HintCount } from './hint-ledger.ts';
@@ -20,7 +21,7 @@ export {
   type Partition,
 } from './identifiers.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX, checkKey, checkValue, hashKey, partitionOfHash } from './key.ts';
-export { META, dirtyMetaName, metaKey, partitionRange, recordKey as recordDatabaseKey, type KeyRange } from './layout.ts';
+export { KEYSPACE, META, dirtyMetaName, metaKey, partitionRange, recordKey as recordDatabaseKey, type KeyRange } from './layout.ts';
 export { openLevelKv, type CreateMode, type LevelKvOptions } from './level-kv.ts';
 export { MemoryKv } from './memory-kv.ts';
 export { DIGEST_BYTES, LEAVES, MerkleTrees, differingLeaves, isEmptyLeaf, leafOfHash } from './merkle.ts';
@@ -35,6 +36,7 @@ export {
   versionOf,
   type RecordBytes,
 } from './record.ts';
+export { parseDamagedKey } from './scrub.ts';
 export {
   Store,
   readCeiling,

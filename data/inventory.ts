@@ -11,11 +11,11 @@
 import { compareBytes, readU16 } from './bytes.ts';
 import { HintLedger } from './hint-ledger.ts';
 import { isNodeId, type Partition } from './identifiers.ts';
-import { HINTS, KEYSPACE, RECORDS, keyAfter, parseRecordKey, type KeyRange, type RecordKeyParts } from './layout.ts';
+import { HINTS, KEYSPACE, RECORDS, keyAfter, parseHintKey, parseRecordKey, type KeyRange, type RecordKeyParts } from './layout.ts';
 import { MerkleTrees } from './merkle.ts';
 import type { KvEntry, ScanLimits } from './ordered-kv.ts';
 import { isIntact, versionOf, type RecordBytes } from './record.ts';
-import { flagsOf } from './write-group.ts';
+import { flagsOf, hintVersion } from './write-group.ts';
 
 /** Where a key belongs. */
 export interface KeyPlace {
@@ -52,6 +52,16 @@ export class Inventory {
     return this.#damaged.size;
   }
 
+  /** Database keys of damaged entries, at most so many. */
+  damagedList(countMax: number): readonly Uint8Array[] {
+    const keys: Uint8Array[] = [];
+    for (const name of this.#damaged) {
+      if (keys.length >= countMax) break;
+      keys.push(Buffer.from(name, 'latin1'));
+    }
+    return keys;
+  }
+
   isCounted(databaseKey: Uint8Array): boolean {
     return this.#cursor === null || compareBytes(databaseKey, this.#cursor) < 0;
   }
@@ -60,7 +70,7 @@ export class Inventory {
     const name = nameOf(databaseKey);
     if (this.#damaged.has(name)) return;
     if (this.#damaged.size < DAMAGED_KEYS_MAX) this.#damaged.add(name);
-    if (this.isCounted(databaseKey)) this.#mustRestart = true;
+    if (databaseKey[0] === KEYSPACE.record && this.isCounted(databaseKey)) this.#mustRestart = true;
     this.#report(databaseKey);
   }
 
@@ -71,6 +81,13 @@ export class Inventory {
   /** Intact, and where its key belongs: the checksum covers the key, but not the partition and hash before it. */
   isIntactAt(parts: RecordKeyParts, record: RecordBytes): boolean {
     return isIntact(parts.key, record) && this.#place.hashOf(parts.key) === parts.hash && this.#place.partitionOf(parts.hash) === parts.partition;
+  }
+
+  /** A hint that can be read, for a possible node, where its key belongs. */
+  isHintIntact(databaseKey: Uint8Array, value: Uint8Array): boolean {
+    if (!isNodeId(readU16(databaseKey, 1))) return false;
+    const { partition, key } = parseHintKey(databaseKey);
+    return key.length > 0 && hintVersion(key, value) !== null && this.#place.partitionOf(this.#place.hashOf(key)) === partition;
   }
 
   /** Forgets what was counted. */
@@ -113,7 +130,7 @@ export class Inventory {
   #countHint(entry: KvEntry): void {
     const target = readU16(entry.key, 1);
     if (isNodeId(target)) this.ledger.adjust(target, 1, entry.key.length + entry.value.length);
-    else this.damageFound(entry.key);
+    if (!this.isHintIntact(entry.key, entry.value)) this.damageFound(entry.key);
   }
 }
 

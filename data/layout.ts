@@ -4,11 +4,12 @@
  *   keyspace      key after the first byte                     value
  *   1 record      partition (2) · hash (4) · key               a record (data/record.ts)
  *   2 ordered key key                                          one byte (F10: empty values leak)
- *   3 hint        target node (2) · partition (2) · key        a record, or a reference: 2 · version (12)
+ *   3 hint        target node (2) · partition (2) · key        a record, or a reference: 2 · version (12) · crc32 (4)
  *   4 meta        name                                         by name
  *
  * Records lie in hash order within their partition, so that a partition, and a leaf of its Merkle tree, is one range.
  */
+import { crc32 } from 'node:zlib';
 import { readU16, readU32, writeU16, writeU32 } from './bytes.ts';
 import { nodeId, partition, type NodeId, type Partition } from './identifiers.ts';
 import { VERSION_BYTES, isVersionAt, readVersion, writeVersion, type Version } from './version.ts';
@@ -16,12 +17,13 @@ import { VERSION_BYTES, isVersionAt, readVersion, writeVersion, type Version } f
 export const KEYSPACE = { record: 1, orderedKey: 2, hint: 3, meta: 4 } as const;
 
 /** Names in the meta keyspace; `dirty` is followed by target (2) · partition (2). */
-export const META = { identity: 'identity', ceiling: 'ceiling', topology: 'topology', dirty: 'dirty' } as const;
+export const META = { identity: 'identity', ceiling: 'ceiling', sequence: 'sequence', topology: 'topology', dirty: 'dirty' } as const;
 
 const RECORD_KEY_PREFIX_BYTES = 7;
-const HINT_KEY_PREFIX_BYTES = 5;
+export const HINT_KEY_PREFIX_BYTES = 5;
 export const PRESENT = Uint8Array.of(1);
 const HINT_REFERENCE_FORMAT = 2;
+const HINT_REFERENCE_BYTES = 1 + VERSION_BYTES + 4;
 
 /** Half-open range of database keys. */
 export interface KeyRange {
@@ -57,6 +59,11 @@ export function orderedKey(key: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** The inverse of `orderedKey`; a view. */
+export function parseOrderedKey(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(1);
+}
+
 export function hintKey(target: NodeId, partitionOfKey: Partition, key: Uint8Array): Uint8Array {
   const bytes = Buffer.allocUnsafe(HINT_KEY_PREFIX_BYTES + key.length);
   bytes[0] = KEYSPACE.hint;
@@ -76,17 +83,23 @@ export function parseHintKey(bytes: Uint8Array): HintKeyParts {
   return { target: nodeId(readU16(bytes, 1)), partition: partition(readU16(bytes, 3)), key: bytes.subarray(HINT_KEY_PREFIX_BYTES) };
 }
 
-/** A hint whose record this node keeps anyway, as a replica of the key. */
-export function encodeHintReference(version: Version): Uint8Array {
-  const bytes = new Uint8Array(1 + VERSION_BYTES);
+/** A hint whose record this node keeps anyway, as a replica of the key. The checksum covers the key too. */
+export function encodeHintReference(key: Uint8Array, version: Version): Uint8Array {
+  const bytes = new Uint8Array(HINT_REFERENCE_BYTES);
   bytes[0] = HINT_REFERENCE_FORMAT;
   writeVersion(bytes, 1, version);
+  writeU32(bytes, 1 + VERSION_BYTES, referenceChecksum(key, bytes));
   return bytes;
 }
 
-/** The version that a reference names, or null when the hint is a record. */
-export function hintReference(value: Uint8Array): Version | null {
-  return value[0] === HINT_REFERENCE_FORMAT && value.length === 1 + VERSION_BYTES && isVersionAt(value, 1) ? readVersion(value, 1) : null;
+/** The version that a reference names; null when the hint is a record, or damaged. */
+export function hintReference(key: Uint8Array, value: Uint8Array): Version | null {
+  if (value[0] !== HINT_REFERENCE_FORMAT || value.length !== HINT_REFERENCE_BYTES) return null;
+  return readU32(value, 1 + VERSION_BYTES) === referenceChecksum(key, value) && isVersionAt(value, 1) ? readVersion(value, 1) : null;
+}
+
+function referenceChecksum(key: Uint8Array, reference: Uint8Array): number {
+  return crc32(reference.subarray(0, 1 + VERSION_BYTES), crc32(key));
 }
 
 export function metaKey(name: string): Uint8Array {
@@ -106,6 +119,8 @@ export function parseDirtyMetaName(name: string): { readonly target: NodeId; rea
 }
 
 export const RECORDS: KeyRange = keyspaceRange(KEYSPACE.record);
+/** Records, ordered keys and hints: all that a scrub reads. */
+export const ALL_DATA: KeyRange = { from: Uint8Array.of(KEYSPACE.record), to: Uint8Array.of(KEYSPACE.hint + 1) };
 export const HINTS: KeyRange = keyspaceRange(KEYSPACE.hint);
 export const DIRTY: KeyRange = { from: metaKey(`${META.dirty}/`), to: metaKey(`${META.dirty}0`) };
 

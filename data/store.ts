@@ -12,30 +12,38 @@
  *      batch is `unknown` (ARCHITECTURE F1), what waited behind it is refused.
  *  S4  A record whose checksum fails is `damaged`: never returned, never said to be absent.
  *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
+ *  S6  A key that is in the ordered index but has no record is damaged too: a flipped bit in a stored key hides its
+ *      record where no checksum can tell, but not in two places at once.
+ *  S7  Every group has a number, the sequence, in its batch. It is told to peers only when the batch was committed, so
+ *      a database that has less than a peer remembers has lost groups (node/peer-memory.ts).
  */
-import { readU64, writeU64 } from './bytes.ts';
+import { decodeCheckedNumbers, encodeCheckedNumbers } from './checked-numbers.ts';
 import type { HybridClock } from './clock.ts';
 import type { HintLedger } from './hint-ledger.ts';
 import type { NodeId, Partition } from './identifiers.ts';
 import { Inventory, nextOf } from './inventory.ts';
 import { hashKey, partitionOfHash } from './key.ts';
 import {
+  ALL_DATA,
   DIRTY,
   META,
   hintKey,
   hintReference,
   hintsOf,
   metaKey,
+  orderedKey,
   parseDirtyMetaName,
   parseHintKey,
   parseRecordKey,
   recordKey,
   type KeyRange,
+  type RecordKeyParts,
 } from './layout.ts';
 import type { MerkleTrees } from './merkle.ts';
 import type { Durability, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
 import { isIntact, versionOf, type RecordBytes } from './record.ts';
-import { WriteGroup, UNKNOWN, type GroupContext, type WriteIntent, type WriteOutcome } from './write-group.ts';
+import { scrubEntries } from './scrub.ts';
+import { WriteGroup, UNKNOWN, hintVersion, type GroupContext, type WriteIntent, type WriteOutcome } from './write-group.ts';
 import { newest, type Version } from './version.ts';
 
 export interface StoreOptions {
@@ -64,6 +72,8 @@ export type StoreEvent =
   | { readonly event: 'write-failed'; readonly error: unknown }
   | { readonly event: 'reopened' }
   | { readonly event: 'reopen-failed'; readonly error: unknown }
+  /** The database has less than was committed to it. */
+  | { readonly event: 'rolled-back'; readonly from: number; readonly to: number }
   | { readonly event: 'damaged'; readonly databaseKey: Uint8Array }
   | { readonly event: 'version-conflict'; readonly key: Uint8Array; readonly version: Version };
 
@@ -90,6 +100,13 @@ export interface RecordSlice {
   readonly next: Uint8Array | null;
 }
 
+export interface ScrubSlice {
+  /** How much was read. */
+  readonly bytes: number;
+  /** Where the next slice starts, or null at the end. */
+  readonly next: Uint8Array | null;
+}
+
 type Done = (outcomes: readonly WriteOutcome[]) => void;
 
 interface Waiting {
@@ -100,10 +117,16 @@ interface Waiting {
 
 const REFUSED_OVERLOADED: WriteOutcome = { status: 'refused', reason: 'overloaded' };
 const REFUSED_UNAVAILABLE: WriteOutcome = { status: 'refused', reason: 'unavailable' };
-/** The ceiling that an earlier run reserved; 0 in a new database. */
+
+/** The ceiling that an earlier run reserved; 0 in a new database, and where it is damaged. */
 export function readCeiling(kv: OrderedKv): number {
-  const bytes = kv.get(metaKey(META.ceiling));
-  return bytes === undefined ? 0 : readU64(bytes, 0);
+  return readMetaNumber(kv, META.ceiling);
+}
+
+/** 0 when it was never written, or is damaged. */
+function readMetaNumber(kv: OrderedKv, name: string): number {
+  const bytes = kv.get(metaKey(name));
+  return (bytes === undefined ? null : decodeCheckedNumbers(name, bytes))?.[0] ?? 0;
 }
 
 export class Store implements GroupContext {
@@ -113,6 +136,7 @@ export class Store implements GroupContext {
   readonly #options: StoreOptions;
   #queue: Waiting[] = [];
   #queueBytes = 0;
+  #sequence: number;
   #state: StoreState = 'open';
   #draining: Promise<void> | null = null;
   #slice: { readonly limits: ScanLimits; readonly resolve: (finished: boolean) => void } | null = null;
@@ -122,6 +146,7 @@ export class Store implements GroupContext {
     this.#ports = ports;
     this.#options = options;
     this.durability = options.durability;
+    this.#sequence = readMetaNumber(ports.kv, META.sequence);
     this.#inventory = new Inventory(options.partitionCount, this, (databaseKey) => {
       this.counters.damagedFound++;
       ports.report({ event: 'damaged', databaseKey });
@@ -160,6 +185,45 @@ export class Store implements GroupContext {
     return this.#inventory.damagedKeys;
   }
 
+  /** The number of the last group that was committed (S7). */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** The next group gets a number above `sequence`. */
+  skipSequence(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence);
+  }
+
+  /** Database keys of entries that were found to be damaged and have not been replaced; at most so many. */
+  damagedList(countMax: number): readonly Uint8Array[] {
+    return this.#inventory.damagedList(countMax);
+  }
+
+  /** Builds the trees anew, by the background scan. */
+  recount(): void {
+    this.#inventory.restart();
+  }
+
+  isIntactAt(parts: RecordKeyParts, record: RecordBytes): boolean {
+    return this.#inventory.isIntactAt(parts, record);
+  }
+
+  isHintIntact(databaseKey: Uint8Array, value: Uint8Array): boolean {
+    return this.#inventory.isHintIntact(databaseKey, value);
+  }
+
+  /** One slice of a scrub from `from` on: whatever is damaged in it is found (data/scrub.ts). */
+  async scrubSlice(from: Uint8Array | null, limits: ScanLimits): Promise<ScrubSlice> {
+    const entries = await this.#ports.kv.scan({ from: from ?? ALL_DATA.from, to: ALL_DATA.to }, limits);
+    return { bytes: scrubEntries(entries, this), next: nextOf(entries, limits) };
+  }
+
+  /** Tells of damage that the caller found, and of an index entry that is missing. */
+  indexMissing(key: Uint8Array): void {
+    this.write([{ kind: 'index', key }], () => undefined);
+  }
+
   // --- reading -------------------------------------------------------------------------------------------------
 
   /** The newest record of the key on this node, checked. Throws `RING_STORE_UNAVAILABLE` while closed. */
@@ -167,29 +231,46 @@ export class Store implements GroupContext {
     const hash = this.hashOf(key);
     const databaseKey = recordKey(this.partitionOf(hash), hash, key);
     const stored = this.get(databaseKey);
-    if (stored === undefined) return null;
-    if (isIntact(key, stored)) return stored;
+    if (stored === undefined) {
+      // S6. A second place says whether there ever was one.
+      if (this.get(orderedKey(key)) === undefined) return null;
+    } else if (isIntact(key, stored)) {
+      return stored;
+    }
     this.damageFound(databaseKey);
     return 'damaged';
   }
 
   /** The newest record among the hints for `targets`; references are left out, for they refer to `read`. */
-  readHints(key: Uint8Array, targets: readonly NodeId[]): RecordBytes | null {
+  readHints(key: Uint8Array, targets: readonly NodeId[]): ReadOutcome {
     const partitionOfKey = this.partitionOf(this.hashOf(key));
     let found: RecordBytes | null = null;
+    let isDamaged = false;
     for (const target of targets) {
-      const value = this.get(hintKey(target, partitionOfKey, key));
-      if (value === undefined || hintReference(value) !== null || !isIntact(key, value)) continue;
-      found = newerRecord(found, value);
+      const databaseKey = hintKey(target, partitionOfKey, key);
+      const value = this.get(databaseKey);
+      if (value === undefined || hintReference(key, value) !== null) continue;
+      if (isIntact(key, value)) {
+        found = newerRecord(found, value);
+      } else {
+        isDamaged = true;
+        this.damageFound(databaseKey);
+      }
     }
-    return found;
+    return found === null && isDamaged ? 'damaged' : found;
+  }
+
+  /** Whether the key is in the ordered index without a record (S6). */
+  isRecordMissing(key: Uint8Array): boolean {
+    const hash = this.hashOf(key);
+    return this.get(recordKey(this.partitionOf(hash), hash, key)) === undefined && this.get(orderedKey(key)) !== undefined;
   }
 
   /** What is stored for `target` and this key: the version of a hint, or null. */
   hintVersionFor(key: Uint8Array, target: NodeId): Version | null {
     const value = this.get(hintKey(target, this.partitionOf(this.hashOf(key)), key));
     if (value === undefined) return null;
-    return hintReference(value) ?? (isIntact(key, value) ? versionOf(value) : null);
+    return hintVersion(key, value);
   }
 
   /** The intact records of a range of the record keyspace, in key order. Damaged ones are left out and counted. */
@@ -215,9 +296,16 @@ export class Store implements GroupContext {
     let bytes = 0;
     for (const entry of entries) {
       if (bytes >= limits.bytesMax) return { records, next: entry.key };
+      if (!this.isHintIntact(entry.key, entry.value)) {
+        this.damageFound(entry.key);
+        continue;
+      }
       const { key } = parseHintKey(entry.key);
-      const record = hintReference(entry.value) === null ? entry.value : this.read(key);
-      if (record === null || record === 'damaged' || !isIntact(key, record)) continue;
+      const record = hintReference(key, entry.value) === null ? entry.value : this.read(key);
+      if (record === null || record === 'damaged' || !isIntact(key, record)) {
+        this.damageFound(entry.key);
+        continue;
+      }
       records.push({ key, record });
       bytes += key.length + record.length;
     }
@@ -346,14 +434,17 @@ export class Store implements GroupContext {
     const { clock } = this.#ports;
     clock.merge(group.newestTimestamp);
     const ceiling = clock.nextCeiling(this.#ports.wallMs());
-    if (ceiling !== null) group.batch.put(metaKey(META.ceiling), u64(ceiling));
+    if (ceiling !== null) group.batch.put(metaKey(META.ceiling), encodeCheckedNumbers(META.ceiling, [ceiling]));
     if (group.batch.size > 0) {
+      const sequence = this.#sequence + 1;
+      group.batch.put(metaKey(META.sequence), encodeCheckedNumbers(META.sequence, [sequence]));
       try {
         await this.#ports.kv.write(group.batch, this.#options.durability);
       } catch (error) {
         await this.#failed(waiting, outcomes, error);
         return;
       }
+      this.#sequence = sequence;
       if (ceiling !== null) clock.ceilingReserved(ceiling);
       group.committed();
       this.counters.groups++;
@@ -392,6 +483,7 @@ export class Store implements GroupContext {
       try {
         await this.#ports.kv.reopen();
         await this.#loadDirty();
+        this.#compareSequence();
         this.counters.reopens++;
         this.#inventory.restart();
         // `close` may have come meanwhile.
@@ -402,6 +494,13 @@ export class Store implements GroupContext {
         await this.#ports.sleep(this.#options.reopenDelayMs);
       }
     }
+  }
+
+  /** S7. What was being committed when the write failed may be there or not; what was committed before must be. */
+  #compareSequence(): void {
+    const stored = readMetaNumber(this.#ports.kv, META.sequence);
+    if (stored < this.#sequence) this.#ports.report({ event: 'rolled-back', from: this.#sequence, to: stored });
+    else this.#sequence = stored;
   }
 
   #refuseQueue(): void {
@@ -453,13 +552,11 @@ function bytesOf(intent: WriteIntent): number {
       return intent.key.length + intent.record.length + 64;
     case 'drop-hint':
       return intent.key.length + 64;
+    case 'drop-damaged':
+      return intent.databaseKey.length + 64;
+    case 'index':
+      return intent.key.length + 64;
     case 'meta':
       return intent.name.length + (intent.value?.length ?? 0);
   }
-}
-
-function u64(value: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  writeU64(bytes, 0, value);
-  return bytes;
 }

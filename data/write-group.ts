@@ -11,10 +11,24 @@
  *  G3  What the group changes in the Merkle trees and the hint ledger takes effect when the batch has been committed,
  *      and not at all when it failed.
  */
-import { readU32 } from './bytes.ts';
+import { readU16, readU32 } from './bytes.ts';
 import type { HintLedger } from './hint-ledger.ts';
-import type { NodeId, Partition } from './identifiers.ts';
-import { PRESENT, dirtyMetaName, encodeHintReference, hintKey, hintReference, metaKey, orderedKey, parseDirtyMetaName, recordKey } from './layout.ts';
+import { isNodeId, type NodeId, type Partition } from './identifiers.ts';
+import {
+  KEYSPACE,
+  PRESENT,
+  dirtyMetaName,
+  encodeHintReference,
+  hintKey,
+  hintReference,
+  metaKey,
+  orderedKey,
+  parseDirtyMetaName,
+  parseHintKey,
+  parseRecordKey,
+  recordKey,
+  type RecordKeyParts,
+} from './layout.ts';
 import type { MerkleTrees } from './merkle.ts';
 import { KvBatch } from './ordered-kv.ts';
 import { isIntact, isTombstone, versionOf, FLAG_TOMBSTONE, type RecordBytes } from './record.ts';
@@ -27,7 +41,11 @@ export type WriteIntent =
   | { readonly kind: 'hint'; readonly target: NodeId; readonly key: Uint8Array; readonly record: RecordBytes }
   /** The target has `version`: forget the hint unless it is newer by now. */
   | { readonly kind: 'drop-hint'; readonly target: NodeId; readonly key: Uint8Array; readonly version: Version }
-  | { readonly kind: 'meta'; readonly name: string; readonly value: Uint8Array | null };
+  | { readonly kind: 'meta'; readonly name: string; readonly value: Uint8Array | null }
+  /** Forget an entry that can't be read, and can't be healed: a hint, or a record where no key of its place could be. */
+  | { readonly kind: 'drop-damaged'; readonly databaseKey: Uint8Array }
+  /** Bring the ordered key index in line with what is stored under the key. */
+  | { readonly kind: 'index'; readonly key: Uint8Array };
 
 export type WriteOutcome =
   | { readonly status: 'applied' }
@@ -64,6 +82,10 @@ export interface GroupContext {
   get(databaseKey: Uint8Array): Uint8Array | undefined;
   /** Whether the background scan is past this key, so that the writer accounts for it. */
   isCounted(databaseKey: Uint8Array): boolean;
+  /** Intact, and where its key belongs. */
+  isIntactAt(parts: RecordKeyParts, record: RecordBytes): boolean;
+  /** The same of a hint, which must name a possible node as well. */
+  isHintIntact(databaseKey: Uint8Array, value: Uint8Array): boolean;
   damageFound(databaseKey: Uint8Array): void;
   damageReplaced(databaseKey: Uint8Array): void;
   versionConflict(key: Uint8Array, version: Version): void;
@@ -101,6 +123,10 @@ export class WriteGroup {
         return this.#dropHint(intent.target, intent.key, intent.version);
       case 'meta':
         return this.#putMeta(intent.name, intent.value);
+      case 'drop-damaged':
+        return this.#dropDamaged(intent.databaseKey);
+      case 'index':
+        return this.#index(intent.key);
     }
   }
 
@@ -162,7 +188,7 @@ export class WriteGroup {
 
   /** A hint for a record that this node keeps itself. Without room for it the sweep is told to look. */
   #referTo(target: NodeId, partitionOfKey: Partition, key: Uint8Array, version: Version): void {
-    const outcome = this.#putHint(target, partitionOfKey, key, version, encodeHintReference(version));
+    const outcome = this.#putHint(target, partitionOfKey, key, version, encodeHintReference(key, version));
     if (outcome.status === 'refused') this.#markDirty(target, partitionOfKey);
   }
 
@@ -194,6 +220,44 @@ export class WriteGroup {
     this.#pending.set(mapKey(databaseKey), null);
     this.batch.delete(databaseKey);
     this.#account(databaseKey, target, -1, -(databaseKey.length + current.length));
+    return APPLIED;
+  }
+
+  /** Looks again before it deletes: what was damaged may have been replaced meanwhile. */
+  #dropDamaged(databaseKey: Uint8Array): WriteOutcome {
+    const value = this.#value(databaseKey);
+    if (value === null) return OUTCOME_PRESENT;
+    if (databaseKey[0] === KEYSPACE.hint) {
+      if (this.#context.isHintIntact(databaseKey, value) && !this.#isDangling(databaseKey, value)) return OUTCOME_PRESENT;
+      const target = readU16(databaseKey, 1);
+      if (isNodeId(target)) {
+        this.#account(databaseKey, target, -1, -(databaseKey.length + value.length));
+        this.#markDirty(target, parseHintKey(databaseKey).partition);
+      }
+    } else if (databaseKey[0] !== KEYSPACE.record || this.#context.isIntactAt(parseRecordKey(databaseKey), value)) {
+      return OUTCOME_PRESENT;
+    }
+    this.#pending.set(mapKey(databaseKey), null);
+    this.batch.delete(databaseKey);
+    this.#effects.push(() => this.#context.damageReplaced(databaseKey));
+    return APPLIED;
+  }
+
+  /** A reference to a record that is not here. Takes an intact hint. */
+  #isDangling(databaseKey: Uint8Array, value: Uint8Array): boolean {
+    const { partition, key } = parseHintKey(databaseKey);
+    return hintReference(key, value) !== null && this.#value(recordKey(partition, this.#context.hashOf(key), key)) === null;
+  }
+
+  #index(key: Uint8Array): WriteOutcome {
+    const hash = this.#context.hashOf(key);
+    const databaseKey = recordKey(this.#context.partitionOf(hash), hash, key);
+    if (this.#value(databaseKey) === null) {
+      this.batch.delete(orderedKey(key));
+      this.#effects.push(() => this.#context.damageReplaced(databaseKey));
+    } else {
+      this.batch.put(orderedKey(key), PRESENT);
+    }
     return APPLIED;
   }
 
@@ -246,7 +310,7 @@ export class WriteGroup {
 
 /** The version of a stored hint; null when it is damaged, and so older than any. */
 export function hintVersion(key: Uint8Array, value: Uint8Array): Version | null {
-  return hintReference(value) ?? (isIntact(key, value) ? versionOf(value) : null);
+  return hintReference(key, value) ?? (isIntact(key, value) ? versionOf(value) : null);
 }
 
 export function flagsOf(record: RecordBytes): number {

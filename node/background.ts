@@ -7,11 +7,11 @@
  *  N2  Sweeps and hand-offs together stay under `sweep.maxBytesPerSecond`.
  */
 import { setMaxListeners } from 'node:events';
-import { exchange, handOff, isKept, recordIntents, type Placement, type SweepEffect, type SweepResult, type SweepResume } from '../coordinator/index.ts';
-import { dirtyMetaName, versionOf, type NodeId, type RecordSlice, type Store, type StoredRecord, type WriteIntent } from '../data/index.ts';
+import { exchange, handOff, isKept, recordIntents, type Placement, type SweepEffect, type SweepResult, type SweepResume, type Trust } from '../coordinator/index.ts';
+import { dirtyMetaName, versionOf, type NodeId, type Partition, type RecordSlice, type Store, type StoredRecord, type WriteIntent } from '../data/index.ts';
 import type { PeerReply, PeerRequest } from '../wire/index.ts';
 import type { PeerCalls } from './peer-calls.ts';
-import { sleep, type NodeTime } from './time.ts';
+import type { Random, Time } from './ports.ts';
 
 export interface BackgroundOptions {
   readonly self: NodeId;
@@ -25,7 +25,11 @@ export interface BackgroundPorts {
   readonly placement: Placement;
   readonly store: Store;
   readonly calls: PeerCalls;
-  readonly time: Pick<NodeTime, 'monotonicMs'>;
+  readonly time: Pick<Time, 'monotonicMs' | 'sleep' | 'soon'>;
+  readonly random: Random;
+  readonly trust: Trust;
+  /** A complete exchange with the peer, begun in this generation of trust, came to its end. */
+  exchanged(peer: NodeId, generation: number): void;
   isAlive(node: NodeId): boolean;
   report(message: string, details: Record<string, unknown>): void;
 }
@@ -34,6 +38,8 @@ export interface BackgroundCounters {
   sweeps: number;
   sweepsEqual: number;
   sweepRecordsSent: number;
+  /** Trees that were built anew because they did not fit the records. */
+  recounts: number;
   sweepRecordsReceived: number;
   /** Of requests and replies of the exchanges that this node began: keys, records and digests. */
   sweepBytes: number;
@@ -46,16 +52,22 @@ const SCAN_BYTES_MAX = 1_048_576;
 /** A peer that sweeps with this node spares it an exchange of its own for so long. */
 const SWEPT_BY_MS = 1_000;
 const LOOK_MS = 100;
+/** While the store is untrusted: then the sweep is what the node waits for. */
+const LOOK_UNTRUSTED_MS = 10;
+const AGAIN_UNTRUSTED_MS = 100;
+/** So many sweeps in a row that met different trees and equal records: a tree is wrong, and is built anew. */
+const FRUITLESS_SWEEPS_MAX = 10;
 const IDLE_HAND_OFF_MS = 1_000;
 
 export class Background {
-  readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0, handOffBytes: 0 };
+  readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, recounts: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0, handOffBytes: 0 };
   readonly #ports: BackgroundPorts;
   readonly #options: BackgroundOptions;
   readonly #stop = new AbortController();
   readonly #peers: readonly NodeId[];
   readonly #nextSweepMs = new Map<NodeId, number>();
   readonly #sweptByMs = new Map<NodeId, number>();
+  readonly #fruitlessByPeer = new Map<NodeId, number>();
   #paused = false;
   #budgetFreeMs = 0;
   #running: Promise<unknown> = Promise.resolve();
@@ -91,6 +103,11 @@ export class Background {
     this.#nextSweepMs.set(peer, 0);
   }
 
+  /** The store became untrusted: every peer is to be compared with, now. */
+  trustChanged(): void {
+    this.#nextSweepMs.clear();
+  }
+
   sweptBy(peer: NodeId): void {
     this.#sweptByMs.set(peer, this.#ports.time.monotonicMs());
   }
@@ -110,26 +127,31 @@ export class Background {
     const limits = { entriesMax: this.#options.scanSliceEntries, bytesMax: SCAN_BYTES_MAX };
     while (!this.#stop.signal.aborted) {
       if (store.isScanned || this.#paused) await this.#wait(LOOK_MS);
-      else if (!(await store.scanSlice(limits))) await new Promise((resolve) => setImmediate(resolve));
+      else if (!(await store.scanSlice(limits))) await new Promise<void>((resolve) => this.#ports.time.soon(resolve));
     }
   }
 
   // --- the sweep -----------------------------------------------------------------------------------------------
 
   async #sweepLoop(peer: NodeId): Promise<void> {
-    const { store, placement, time } = this.#ports;
+    const { store, placement, time, trust } = this.#ports;
     const shared = placement.sharedPartitions([this.#options.self, peer]);
     if (shared.length === 0) return;
     while (!this.#stop.signal.aborted) {
-      await this.#wait(LOOK_MS);
+      await this.#wait(trust.awaits(peer) ? LOOK_UNTRUSTED_MS : LOOK_MS);
       const now = time.monotonicMs();
       if (this.#paused || !store.isScanned || !this.#ports.isAlive(peer) || now < (this.#nextSweepMs.get(peer) ?? 0)) continue;
-      if (now - (this.#sweptByMs.get(peer) ?? -SWEPT_BY_MS) < SWEPT_BY_MS) continue;
-      this.#nextSweepMs.set(peer, now + this.#options.sweepIntervalMs * (0.9 + Math.random() / 5));
+      const dirty = store.ledger.dirtyPartitions(peer);
+      // A peer's own exchange spares this node one, unless it owes the peer a look, or itself.
+      if (!trust.awaits(peer) && dirty.length === 0 && now - (this.#sweptByMs.get(peer) ?? -SWEPT_BY_MS) < SWEPT_BY_MS) continue;
+      this.#nextSweepMs.set(peer, now + this.#options.sweepIntervalMs * (0.9 + this.#ports.random.next() / 5));
+      const { generation } = trust;
       const result = await this.#sweep(peer, shared);
-      if (result.outcome === 'equal') await this.#clearDirty(peer);
+      if (result.outcome !== 'interrupted') this.#ports.exchanged(peer, generation);
+      this.#noticeWrongTree(peer, result);
+      if (result.outcome === 'equal') await this.#clearDirty(peer, dirty);
       // What was healed or cut short is looked at again soon.
-      else this.#nextSweepMs.set(peer, time.monotonicMs() + Math.min(1_000, this.#options.sweepIntervalMs));
+      else this.#nextSweepMs.set(peer, time.monotonicMs() + Math.min(trust.awaits(peer) ? AGAIN_UNTRUSTED_MS : 1_000, this.#options.sweepIntervalMs));
     }
   }
 
@@ -161,9 +183,19 @@ export class Background {
     }
   }
 
-  async #clearDirty(peer: NodeId): Promise<void> {
+  /** Writes in flight make trees differ for a moment; a tree that lost count of its records differs for ever. */
+  #noticeWrongTree(peer: NodeId, { outcome, received, sent }: SweepResult): void {
+    const isFruitless = outcome === 'healed' && received + sent === 0;
+    const count = isFruitless ? (this.#fruitlessByPeer.get(peer) ?? 0) + 1 : 0;
+    this.#fruitlessByPeer.set(peer, count < FRUITLESS_SWEEPS_MAX ? count : 0);
+    if (count < FRUITLESS_SWEEPS_MAX) return;
+    this.counters.recounts++;
+    this.#ports.store.recount();
+  }
+
+  /** Those marks that were there before the sweep; one made meanwhile may be of a write that the sweep did not see. */
+  async #clearDirty(peer: NodeId, dirty: readonly Partition[]): Promise<void> {
     const { store } = this.#ports;
-    const dirty = store.ledger.dirtyPartitions(peer);
     if (dirty.length > 0) await store.writeAll(dirty.map((number) => ({ kind: 'meta', name: dirtyMetaName(peer, number), value: null })));
   }
 
@@ -222,7 +254,7 @@ export class Background {
   }
 
   async #wait(milliseconds: number): Promise<void> {
-    await sleep(milliseconds, this.#stop.signal);
+    await this.#ports.time.sleep(milliseconds, this.#stop.signal);
   }
 
   #failed(error: unknown): void {

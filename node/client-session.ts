@@ -7,7 +7,6 @@
  *  L2  A frame that cannot be read closes this connection with 4000 and no other.
  *  L3  The values in the answer to an array of text requests fit into one frame: reads beyond it are answered RING_OVERLOADED.
  */
-import type { WebSocket } from 'ws';
 import type { AnswerSink, Coordinator } from '../coordinator/index.ts';
 import {
   CLOSE_CODES,
@@ -31,6 +30,7 @@ import {
 } from '../wire/index.ts';
 import { Outbox, type TickScheduler } from './outbox.ts';
 import { codeOf, messageOf } from './errors.ts';
+import type { MessageSocket, Time, Timer } from './ports.ts';
 
 /** The requests that are not put, get or delete. Answered as JSON; throws an error with a code. */
 export type ClientService = (request: Exclude<ClientRequest, { readonly 0: 1 | 2 | 3 | 8 }>) => Promise<unknown>;
@@ -39,22 +39,22 @@ export interface ClientSessionOptions {
   readonly coordinator: Coordinator;
   readonly scheduler: TickScheduler;
   readonly service: ClientService;
-  nowMs(): number;
+  readonly time: Pick<Time, 'monotonicMs' | 'every'>;
 }
 
 /** Until then a client that does not read may hold what was answered to it. */
 const DRAIN_CHECK_MS = 20;
 
 export class ClientSession {
-  readonly #socket: WebSocket;
+  readonly #socket: MessageSocket;
   readonly #options: ClientSessionOptions;
   readonly #binary: Outbox<ClientReply>;
   readonly #binarySink: AnswerSink;
   readonly #textSink: AnswerSink;
   #waitingBytes = 0;
-  #drainTimer: NodeJS.Timeout | null = null;
+  #drainTimer: Timer | null = null;
 
-  constructor(socket: WebSocket, options: ClientSessionOptions) {
+  constructor(socket: MessageSocket, options: ClientSessionOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#binary = new Outbox(options.scheduler, (replies) => this.#flush(replies));
@@ -110,7 +110,7 @@ export class ClientSession {
 
   #start(requests: readonly (ClientRequest | InvalidRequest)[], sink: AnswerSink): void {
     const { coordinator } = this.#options;
-    const nowMs = this.#options.nowMs();
+    const nowMs = this.#options.time.monotonicMs();
     for (const request of requests) {
       if (isInvalid(request)) {
         sink.answer(failed(request.id, request.code, request.message));
@@ -176,15 +176,15 @@ export class ClientSession {
   #waitForDrain(): void {
     if (this.#drainTimer !== null) return;
     this.#socket.pause();
-    this.#drainTimer = setInterval(() => {
+    this.#drainTimer = this.#options.time.every(DRAIN_CHECK_MS, () => {
       if (this.#socket.bufferedAmount > SEND_BUFFER_LOW_BYTES) return;
       this.#closed();
       this.#socket.resume();
-    }, DRAIN_CHECK_MS);
+    });
   }
 
   #closed(): void {
-    if (this.#drainTimer !== null) clearInterval(this.#drainTimer);
+    this.#drainTimer?.cancel();
     this.#drainTimer = null;
   }
 }

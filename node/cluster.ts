@@ -8,13 +8,14 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { RingClient, type ConvergedAnswer, type RequestOptions, type WriteAnswer } from '../client/index.ts';
 import { defaultNodeConfig, type NodeConfig, type NodeConfigInput } from '../config/index.ts';
-import { Placement, firstTopology } from '../coordinator/index.ts';
+import { Placement, firstTopology, type DistrustReason } from '../coordinator/index.ts';
 import { MemoryKv, nodeId } from '../data/index.ts';
 import type { ClusterStatus } from '../wire/index.ts';
 import { Daemon } from './daemon.ts';
-import { openDirectory, type OpenDirectory } from './directory.ts';
+import { openDirectoryDisk } from './directory-disk.ts';
 import { NodeError, codeOf } from './errors.ts';
 import { newIdentity, type Identity } from './identity.ts';
+import type { HeldDisk } from './ports.ts';
 
 export interface ClusterOptions {
   readonly nodes: number;
@@ -79,6 +80,7 @@ const LOOK_MS = 10;
 interface MemoryDisk {
   kv: MemoryKv;
   identity: Identity;
+  distrusted: DistrustReason | null;
 }
 
 interface Seat {
@@ -240,7 +242,7 @@ class LocalCluster implements Cluster {
       async (clusterId, onCompromised) =>
         config.directory === null
           ? openMemory(seat, clusterId)
-          : openDirectory(config.directory, { clusterId, nodeId: nodeId(seat.id), onCompromised }, config.store),
+          : openDirectoryDisk(config.directory, { clusterId, nodeId: nodeId(seat.id), onCompromised }, config.store),
       {
         onFatal: () => {
           seat.daemon = null;
@@ -295,10 +297,25 @@ class LocalCluster implements Cluster {
   }
 }
 
-function openMemory(seat: Seat, clusterId: string): OpenDirectory {
-  const disk: MemoryDisk = seat.disk === null ? { kv: new MemoryKv(), identity: newIdentity(clusterId, nodeId(seat.id)) } : { ...seat.disk, kv: seat.disk.kv.restarted() };
-  seat.disk = disk;
-  return { kv: disk.kv, identity: disk.identity, release: async () => Promise.resolve() };
+function openMemory(seat: Seat, clusterId: string): HeldDisk {
+  seat.disk = seat.disk === null ? { kv: new MemoryKv(), identity: newIdentity(clusterId, nodeId(seat.id)), distrusted: { kind: 'new' } } : { ...seat.disk, kv: seat.disk.kv.restarted() };
+  const memory = seat.disk;
+  return {
+    disk: {
+      kv: memory.kv,
+      clusterId,
+      incarnation: memory.identity.incarnation,
+      distrusted: memory.distrusted,
+      markUntrusted: async (text) => {
+        memory.distrusted = { kind: 'damaged', text };
+      },
+      clearUntrusted: async () => {
+        memory.distrusted = null;
+      },
+      scrubFiles: null,
+    },
+    release: async () => Promise.resolve(),
+  };
 }
 
 /** Ports that were free a moment ago, all different. */

@@ -2,7 +2,7 @@
 import type { NodeConfig } from '../config/index.ts';
 import { nodeId } from '../data/index.ts';
 import { Daemon } from './daemon.ts';
-import { openDirectory } from './directory.ts';
+import { openDirectoryDisk } from './directory-disk.ts';
 import { NodeError } from './errors.ts';
 
 export { NodeError, type NodeErrorCode } from './errors.ts';
@@ -23,7 +23,7 @@ export async function startNode(config: NodeConfig, hooks: { onFatal?(reason: st
   if (directory === null) throw new NodeError('RING_DIRECTORY_UNUSABLE', 'a daemon needs a directory; in memory there are only clusters of createCluster');
   return Daemon.start(
     config,
-    async (clusterId, onCompromised) => openDirectory(directory, { clusterId, nodeId: nodeId(config.nodeId), onCompromised }, config.store),
+    async (clusterId, onCompromised) => openDirectoryDisk(directory, { clusterId, nodeId: nodeId(config.nodeId), onCompromised }, config.store),
     { onFatal: (reason) => hooks.onFatal?.(reason) },
   );
 }

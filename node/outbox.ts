@@ -3,10 +3,11 @@
  *
  * Invariants
  *  B1  Messages leave in the order in which they were pushed.
- *  B2  One `setImmediate` a tick for all outboxes of a node; first the node's own requests are served, then sockets
+ *  B2  One flush a tick for all outboxes of a node; first the node's own requests are served, then sockets
  *      are written.
  */
-import { type AnyMessage } from '../wire/index.ts';
+import type { AnyMessage } from '../wire/index.ts';
+import type { Time } from './ports.ts';
 
 export interface Flushable {
   flush(): void;
@@ -14,9 +15,14 @@ export interface Flushable {
 
 /** Calls `flush` of whatever was scheduled, once, at the end of the tick. */
 export class TickScheduler {
+  readonly #time: Pick<Time, 'soon'>;
   #scheduled: Flushable[] = [];
   #armed = false;
   #paused = false;
+
+  constructor(time: Pick<Time, 'soon'>) {
+    this.#time = time;
+  }
 
   schedule(outbox: Flushable): void {
     this.#scheduled.push(outbox);
@@ -36,7 +42,7 @@ export class TickScheduler {
   #arm(): void {
     if (this.#armed || this.#paused) return;
     this.#armed = true;
-    setImmediate(() => this.#run());
+    this.#time.soon(() => this.#run());
   }
 
   #run(): void {

@@ -4,11 +4,9 @@
  *   idle ─dial─► connecting ─open, hello─► greeting ─welcome─► up ─close─► idle (again after a pause)
  *                                              └─refused─► idle (again after a longer pause)
  */
-import { WebSocket } from 'ws';
 import type { HybridClock, NodeId } from '../data/index.ts';
 import {
   ERROR_CODES,
-  FRAME_BYTES_MAX,
   FrameError,
   SEND_BUFFER_BYTES_MAX,
   TYPE,
@@ -22,17 +20,21 @@ import {
   type PeerRequest,
 } from '../wire/index.ts';
 import { Outbox, type TickScheduler } from './outbox.ts';
+import { parseMemory, type PeerMemory, type Remembered } from './peer-memory.ts';
+import type { Dial, MessageSocket, Random, Time, Timer } from './ports.ts';
 
 const REDIAL_MIN_MS = 50;
 const REDIAL_MAX_MS = 500;
 /** After a refusal nothing changes by itself soon. */
 const REDIAL_REFUSED_MS = 3_000;
-const HANDSHAKE_TIMEOUT_MS = 2_000;
+export const HANDSHAKE_TIMEOUT_MS = 2_000;
 
 export interface PeerLinkEvents {
   up(node: NodeId): void;
   down(node: NodeId): void;
   heard(node: NodeId): void;
+  /** What the peer remembers of this node; told before `up`. */
+  remembered(node: NodeId, remembered: Remembered): void;
   replies(node: NodeId, replies: readonly PeerReply[]): void;
   refused(node: NodeId, reason: string): void;
   /** A test control may cut this node off from a peer: what comes and goes is dropped. */
@@ -45,8 +47,12 @@ export interface PeerLinkOptions {
   readonly node: NodeId;
   readonly address: string;
   readonly clock: HybridClock;
+  readonly memory: PeerMemory;
   readonly scheduler: TickScheduler;
-  readonly hello: Greeting;
+  readonly time: Pick<Time, 'after'>;
+  readonly random: Random;
+  readonly dial: Dial;
+  hello(): Greeting;
   header(): FrameHeader;
 }
 
@@ -60,12 +66,14 @@ export class PeerLink {
   readonly #events: PeerLinkEvents;
   readonly #outbox: Outbox<PeerRequest>;
   #state: LinkState = 'idle';
-  #socket: WebSocket | null = null;
-  #redialTimer: NodeJS.Timeout | null = null;
-  #greetingTimer: NodeJS.Timeout | null = null;
+  #socket: MessageSocket | null = null;
+  #redialTimer: Timer | null = null;
+  #greetingTimer: Timer | null = null;
   #redialMs = REDIAL_MIN_MS;
   #waitingBytes = 0;
   #refusal: string | null = null;
+  #peerIncarnation = 0;
+  #peerRun = 0;
   bytesSent = 0;
   framesSent = 0;
 
@@ -95,14 +103,7 @@ export class PeerLink {
     if (this.#state !== 'idle') return;
     this.#clearTimers();
     this.#state = 'connecting';
-    const socket = new WebSocket(`${this.#options.address}/peer`, {
-      perMessageDeflate: false,
-      maxPayload: FRAME_BYTES_MAX,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      skipUTF8Validation: false,
-      followRedirects: false,
-    });
-    socket.binaryType = 'nodebuffer';
+    const socket = this.#options.dial(`${this.#options.address}/peer`);
     this.#socket = socket;
     socket.on('open', () => this.#greet(socket));
     socket.on('message', (data, isBinary) => this.#receive(socket, data, isBinary));
@@ -141,21 +142,21 @@ export class PeerLink {
   }
 
   pause(): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.pause();
+    if (this.#socket?.readyState === this.#socket?.OPEN) this.#socket?.pause();
   }
 
   resume(): void {
     if (this.#socket?.isPaused === true) this.#socket.resume();
   }
 
-  #greet(socket: WebSocket): void {
+  #greet(socket: MessageSocket): void {
     if (socket !== this.#socket) return;
     this.#state = 'greeting';
-    this.#greetingTimer = setTimeout(() => socket.terminate(), HANDSHAKE_TIMEOUT_MS);
-    socket.send(encodeFrame([this.#options.header(), [TYPE.hello, 0, ...this.#options.hello]]));
+    this.#greetingTimer = this.#options.time.after(HANDSHAKE_TIMEOUT_MS, () => socket.terminate());
+    socket.send(encodeFrame([this.#options.header(), [TYPE.hello, 0, ...this.#options.hello()]]));
   }
 
-  #receive(socket: WebSocket, data: unknown, isBinary: boolean): void {
+  #receive(socket: MessageSocket, data: unknown, isBinary: boolean): void {
     if (socket !== this.#socket || this.#events.isCut(this.#options.node)) return;
     const { node } = this.#options;
     try {
@@ -164,9 +165,10 @@ export class PeerLink {
       if (this.#state === 'up' && header[1] !== this.#options.header()[1]) throw new FrameError(`a frame of epoch ${header[1]}`);
       if (this.#state === 'up' || messages[0]?.[0] === TYPE.welcome) this.#options.clock.merge(header[2]);
       if (this.#state === 'greeting') {
-        this.#greeted(messages);
+        this.#greeted(header, messages);
         return;
       }
+      this.#options.memory.heard(node, this.#peerIncarnation, this.#peerRun, header[3]);
       this.#events.heard(node);
       this.#events.replies(node, messages);
     } catch (error) {
@@ -176,11 +178,15 @@ export class PeerLink {
     }
   }
 
-  #greeted(messages: readonly PeerReply[]): void {
+  #greeted(header: FrameHeader, messages: readonly PeerReply[]): void {
     this.#clearTimers();
     const [first, ...rest] = messages;
     const { node } = this.#options;
     if (first?.[0] === TYPE.welcome && first[2] === node) {
+      [, , , this.#peerIncarnation, this.#peerRun] = first;
+      this.#options.memory.heard(node, this.#peerIncarnation, this.#peerRun, header[3]);
+      const remembered = parseMemory(first[5]);
+      if (remembered !== null) this.#events.remembered(node, remembered);
       this.#state = 'up';
       this.#redialMs = REDIAL_MIN_MS;
       this.#refusal = null;
@@ -206,7 +212,7 @@ export class PeerLink {
     }
   }
 
-  #lost(socket: WebSocket): void {
+  #lost(socket: MessageSocket): void {
     if (socket !== this.#socket || this.#state === 'closed') return;
     const wasUp = this.#state === 'up';
     this.#socket = null;
@@ -214,15 +220,15 @@ export class PeerLink {
     this.#outbox.clear();
     this.#waitingBytes = 0;
     this.#clearTimers();
-    this.#redialTimer = setTimeout(() => this.dial(), this.#redialMs * (0.75 + Math.random() / 2));
+    this.#redialTimer = this.#options.time.after(this.#redialMs * (0.75 + this.#options.random.next() / 2), () => this.dial());
     this.#redialMs = Math.min(Math.max(this.#redialMs, REDIAL_MIN_MS) * 2, Math.max(REDIAL_MAX_MS, this.#refusal === null ? 0 : REDIAL_REFUSED_MS));
     this.#firstAttemptEnded();
     if (wasUp) this.#events.down(this.#options.node);
   }
 
   #clearTimers(): void {
-    if (this.#redialTimer !== null) clearTimeout(this.#redialTimer);
-    if (this.#greetingTimer !== null) clearTimeout(this.#greetingTimer);
+    this.#redialTimer?.cancel();
+    this.#greetingTimer?.cancel();
     this.#redialTimer = null;
     this.#greetingTimer = null;
   }

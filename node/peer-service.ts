@@ -7,10 +7,11 @@ import {
   encodeRoots,
   pairsOfRecords,
   type Placement,
+  type Trust,
 } from '../coordinator/index.ts';
 import { compareBytes, partitionRange, type NodeId, type Store } from '../data/index.ts';
 import { TYPE, type NodeStatus, type PeerReply, type PeerRequest, type SweepVersionsMessage } from '../wire/index.ts';
-import type { NodeTime } from './time.ts';
+import type { Time } from './ports.ts';
 
 type ServedElsewhere = typeof TYPE.hello | typeof TYPE.write | typeof TYPE.hint | typeof TYPE.read | typeof TYPE.handOff | typeof TYPE.sweepRecords;
 export type ServiceRequest = Exclude<PeerRequest, { readonly 0: ServedElsewhere }>;
@@ -19,7 +20,8 @@ export interface PeerServicePorts {
   readonly self: NodeId;
   readonly placement: Placement;
   readonly store: Store;
-  readonly time: Pick<NodeTime, 'wallMs'>;
+  readonly trust: Trust;
+  readonly time: Pick<Time, 'wallMs'>;
   nodeStatus(): NodeStatus;
   /** An exchange with this peer goes on; the node's own one can wait. */
   sweptBy(peer: NodeId): void;
@@ -37,7 +39,7 @@ export class PeerService {
 
   /** null: no answer can be given; the peer's call runs into its deadline. */
   async serve(peer: NodeId, request: ServiceRequest): Promise<PeerReply | null> {
-    const { placement, store, self, time } = this.#ports;
+    const { placement, store, self, time, trust } = this.#ports;
     switch (request[0]) {
       case TYPE.heartbeat:
         return [TYPE.heartbeatReply, request[1], time.wallMs()];
@@ -52,7 +54,7 @@ export class PeerService {
         this.#ports.sweptBy(peer);
         return this.#compare(request);
       case TYPE.roots:
-        return [TYPE.rootList, request[1], store.isScanned ? 1 : 0, encodeRoots(store.trees, placement.sharedPartitions([self])), store.ledger.countAll()];
+        return [TYPE.rootList, request[1], store.isScanned ? 1 : 0, encodeRoots(store.trees, placement.sharedPartitions([self])), store.ledger.countAll(), trust.reason === null ? 1 : 0];
       case TYPE.nodeStatus:
         return [TYPE.nodeStatusReply, request[1], JSON.stringify(this.#ports.nodeStatus())];
     }

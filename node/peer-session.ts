@@ -2,7 +2,6 @@
  * A peer's connection to this node: its requests come in, replies go out. The first message must be a hello from a
  * member of the same cluster with the same topology; anything else is refused with a reason, and closed.
  */
-import type { WebSocket } from 'ws';
 import type { HybridClock, NodeId } from '../data/index.ts';
 import type { Replica, ReplicaRequest } from '../coordinator/index.ts';
 import {
@@ -24,39 +23,49 @@ import {
   type ReadMessage,
 } from '../wire/index.ts';
 import { Outbox, type TickScheduler } from './outbox.ts';
-import { ReadQueue } from './read-queue.ts';
+import type { MessageSocket, Time } from './ports.ts';
+import { parseMemory, type PeerMemory, type Remembered } from './peer-memory.ts';
 import type { PeerService } from './peer-service.ts';
+import { ReadQueue } from './read-queue.ts';
 
 export interface PeerSessionOptions {
   readonly self: NodeId;
   readonly clusterId: string;
   readonly topologyDigest: string;
   readonly incarnation: number;
+  readonly run: number;
   readonly members: ReadonlySet<number>;
   readonly clock: HybridClock;
+  readonly memory: PeerMemory;
   readonly scheduler: TickScheduler;
+  readonly time: Pick<Time, 'soon'>;
   readonly replica: Replica;
   readonly service: PeerService;
   header(): FrameHeader;
   isCut(node: NodeId): boolean;
   /** A peer has shown itself: dial it, if its link is down. */
   greeted(node: NodeId): void;
+  /** What the peer remembers of this node. */
+  remembered(node: NodeId, remembered: Remembered): void;
   refused(from: number, reason: string): void;
 }
 
 export class PeerSession {
-  readonly #socket: WebSocket;
+  readonly #socket: MessageSocket;
   readonly #options: PeerSessionOptions;
   readonly #outbox: Outbox<PeerReply>;
   readonly #reads: ReadQueue;
   #peer: NodeId | null = null;
+  #peerIncarnation = 0;
+  #peerRun = 0;
 
-  constructor(socket: WebSocket, options: PeerSessionOptions) {
+  constructor(socket: MessageSocket, options: PeerSessionOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#outbox = new Outbox(options.scheduler, (replies) => this.#flush(replies));
     this.#reads = new ReadQueue({
       replica: options.replica,
+      time: options.time,
       // A peer that does not take its replies gets no records to hold here.
       isFull: () => socket.readyState !== socket.OPEN || socket.bufferedAmount > SEND_BUFFER_HIGH_BYTES,
       reply: (replies) => {
@@ -81,6 +90,7 @@ export class PeerSession {
           return;
         }
         this.#options.clock.merge(header[2]);
+        this.#options.memory.heard(this.#peer, this.#peerIncarnation, this.#peerRun, header[3]);
         this.#serve(messages);
       } else if (first?.[0] === TYPE.hello) {
         this.#greet(header, first);
@@ -93,7 +103,7 @@ export class PeerSession {
     }
   }
 
-  #greet(header: FrameHeader, [, id, protocol, clusterId, digest, from, to]: HelloMessage): void {
+  #greet(header: FrameHeader, [, id, protocol, clusterId, digest, from, to, peerIncarnation, peerRun, told]: HelloMessage): void {
     const refusal = this.#refusal(protocol, clusterId, digest, from, to);
     if (refusal !== null) {
       const [code, message] = refusal;
@@ -107,10 +117,17 @@ export class PeerSession {
       this.#socket.terminate();
       return;
     }
+    const { self, incarnation, run, memory } = this.#options;
+    this.#peerIncarnation = peerIncarnation;
+    this.#peerRun = peerRun;
     this.#options.clock.merge(header[2]);
+    // Before anything that the peer asks for is served: what it remembers may say that this store lost something.
+    const remembered = parseMemory(told);
+    if (remembered !== null) this.#options.remembered(from, remembered);
+    const ours = memory.tell(from);
+    memory.heard(from, peerIncarnation, peerRun, header[3]);
     this.#options.greeted(from);
-    const { self, incarnation } = this.#options;
-    this.#outbox.push([TYPE.welcome, id, self, incarnation as HelloMessage[7]]);
+    this.#outbox.push([TYPE.welcome, id, self, incarnation as HelloMessage[7], run, ours]);
   }
 
   #refusal(protocol: number, clusterId: string, digest: string, from: number, to: number): readonly [ErrorCode, string] | null {

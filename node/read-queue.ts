@@ -10,12 +10,14 @@
  */
 import type { Replica } from '../coordinator/index.ts';
 import { FOUND, TYPE, messageBytesMax, type PeerReply, type ReadMessage } from '../wire/index.ts';
+import type { Time } from './ports.ts';
 
 const SLICE_READS = 16;
 const SLICE_BYTES = 4 * 1_048_576;
 
 export interface ReadQueueOptions {
   readonly replica: Replica;
+  readonly time: Pick<Time, 'soon'>;
   /** When its origin does not take its replies, reads are answered `failed` and nothing is looked up. */
   isFull(): boolean;
   reply(replies: readonly PeerReply[]): void;
@@ -56,6 +58,6 @@ export class ReadQueue {
     this.#waiting = this.#waiting.slice(at);
     if (this.#waiting.length === 0) return;
     this.#isArmed = true;
-    setImmediate(() => this.#run());
+    this.#options.time.soon(() => this.#run());
   }
 }

@@ -1,5 +1,5 @@
 /** What a node says of itself, and what it gathers from the others to say of the cluster. */
-import { decideConverged, decodeRoots, encodeRoots, type Liveness, type NodeRoots, type Placement } from '../coordinator/index.ts';
+import { decideConverged, decodeRoots, encodeRoots, type Liveness, type NodeRoots, type Placement, type Trust } from '../coordinator/index.ts';
 import type { NodeId, Store } from '../data/index.ts';
 import { TYPE, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type NodeStatus, type PeerReply } from '../wire/index.ts';
 import type { PeerCalls } from './peer-calls.ts';
@@ -13,6 +13,7 @@ export interface StatusSources {
   readonly maxDriftMs: number;
   readonly placement: Placement;
   readonly store: Store;
+  readonly trust: Trust;
   readonly liveness: Liveness;
   readonly calls: PeerCalls;
   readonly links: ReadonlyMap<NodeId, PeerLink>;
@@ -31,7 +32,7 @@ export class StatusReporter {
   }
 
   node(): NodeStatus {
-    const { self, incarnation, version, store, placement, liveness, links, clockOffsetMsByNode, counters } = this.#sources;
+    const { self, incarnation, version, store, trust, placement, liveness, links, clockOffsetMsByNode, counters } = this.#sources;
     return {
       node: self,
       incarnation,
@@ -39,6 +40,7 @@ export class StatusReporter {
       store: store.state,
       records: store.trees.countAll(),
       scanned: store.isScanned,
+      untrusted: trust.reason === null ? null : trust.reason.kind === 'new' ? 'a new directory' : trust.reason.text,
       damagedRecords: store.damagedKeys,
       durability: store.durability,
       clockSuspicious: this.#isClockSuspicious(),
@@ -78,13 +80,13 @@ export class StatusReporter {
   }
 
   async converged(): Promise<ConvergedAnswer> {
-    const { self, placement, store } = this.#sources;
+    const { self, placement, store, trust } = this.#sources;
     const replies = await this.#askAll((id) => [TYPE.roots, id]);
     const rootsByNode = new Map<NodeId, NodeRoots | null>();
     for (const [node, reply] of replies) {
-      rootsByNode.set(node, reply?.[0] === TYPE.rootList ? { complete: reply[2] === 1, roots: decodeRoots(reply[3]), hints: reply[4] } : null);
+      rootsByNode.set(node, reply?.[0] === TYPE.rootList ? { complete: reply[2] === 1, roots: decodeRoots(reply[3]), hints: reply[4], trusted: reply[5] === 1 } : null);
     }
-    rootsByNode.set(self, { complete: store.isScanned, roots: decodeRoots(encodeRoots(store.trees, placement.sharedPartitions([self]))), hints: store.ledger.countAll() });
+    rootsByNode.set(self, { complete: store.isScanned, roots: decodeRoots(encodeRoots(store.trees, placement.sharedPartitions([self]))), hints: store.ledger.countAll(), trusted: trust.reason === null });
     return decideConverged(placement, rootsByNode);
   }
 

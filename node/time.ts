@@ -1,17 +1,39 @@
-/** Clocks and waiting, as the daemon has them. */
+/** Time as the operating system has it. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Time, Timer } from './ports.ts';
 
-export class NodeTime {
+export class NodeTime implements Time {
   #skewMs = 0;
 
-  /** The wall clock in milliseconds, crooked by a test control if that is on. */
+  /** Crooked by a test control if that is on. */
   wallMs(): number {
     return Math.max(0, Date.now() + this.#skewMs);
   }
 
-  /** Never goes back; for deadlines and silence. */
   monotonicMs(): number {
     return performance.now();
+  }
+
+  after(milliseconds: number, work: () => void): Timer {
+    const timer = setTimeout(work, milliseconds);
+    return { cancel: () => clearTimeout(timer) };
+  }
+
+  every(milliseconds: number, work: () => void): Timer {
+    const timer = setInterval(work, milliseconds);
+    return { cancel: () => clearInterval(timer) };
+  }
+
+  soon(work: () => void): void {
+    setImmediate(work);
+  }
+
+  async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    try {
+      await delay(milliseconds, undefined, signal === undefined ? {} : { signal });
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
+    }
   }
 
   skew(milliseconds: number): void {
@@ -20,14 +42,5 @@ export class NodeTime {
 
   get skewMs(): number {
     return this.#skewMs;
-  }
-}
-
-/** Resolves early, and quietly, when the signal comes. */
-export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await delay(milliseconds, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
   }
 }

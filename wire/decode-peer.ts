@@ -12,6 +12,7 @@ import { isBit, isBytes, isCount, isKey, isKeyList, isNodeList, isRecord, isReco
 /** partition (2) · root (8) */
 const ROOT_ENTRY_BYTES = 2 + DIGEST_BYTES;
 const LEAVES_BYTES = LEAVES * DIGEST_BYTES;
+const MEMORY_NUMBERS = 4;
 /** partition (2) · hash (4) · key (1,024) and the keyspace byte. */
 const DATABASE_KEY_BYTES_MAX = 1031;
 
@@ -41,12 +42,12 @@ export function decodePeerReplies(bytes: Uint8Array): PeerReplyFrame {
 
 function splitFrame(messages: readonly unknown[]): [FrameHeader, readonly unknown[]] {
   const header = messages[0];
-  if (!isHeader(header)) throw new FrameError('a frame between nodes begins with [0, epoch, clock]');
+  if (!isHeader(header)) throw new FrameError('a frame between nodes begins with [0, epoch, clock, sequence]');
   return [header, messages.slice(1)];
 }
 
 function isHeader(value: unknown): value is FrameHeader {
-  return Array.isArray(value) && value.length === 3 && value[0] === TYPE.frameHeader && isEpoch(value[1]) && isCount(value[2]);
+  return Array.isArray(value) && value.length === 4 && value[0] === TYPE.frameHeader && isEpoch(value[1]) && isCount(value[2]) && isCount(value[3]);
 }
 
 function isPeerRequest(message: unknown): boolean {
@@ -75,14 +76,19 @@ function isPeerRequest(message: unknown): boolean {
     case TYPE.sweepVersions:
       return length === 7 && isPartition(fields[2]) && isLeaf(fields[3]) && isDatabaseKey(fields[4]) && isDatabaseKey(fields[5]) && isVersionPairs(fields[6]);
     case TYPE.hello:
-      return length === 8 && isHello(fields);
+      return length === 10 && isHello(fields);
     default:
       return false;
   }
 }
 
 function isHello(fields: readonly unknown[]): boolean {
-  return isCount(fields[2]) && isText(fields[3]) && isText(fields[4]) && isNodeId(fields[5]) && isNodeId(fields[6]) && isIncarnation(fields[7]);
+  return isCount(fields[2]) && isText(fields[3]) && isText(fields[4]) && isNodeId(fields[5]) && isNodeId(fields[6]) && isIncarnation(fields[7]) && isCount(fields[8]) && isMemory(fields[9]);
+}
+
+/** Nothing, or incarnation, run, sequence, before. */
+function isMemory(value: unknown): boolean {
+  return Array.isArray(value) && (value.length === 0 || value.length === MEMORY_NUMBERS) && value.every(isCount);
 }
 
 function isPeerReply(message: unknown): boolean {
@@ -92,9 +98,9 @@ function isPeerReply(message: unknown): boolean {
   if (!isCount(fields[1])) return false;
   switch (fields[0]) {
     case TYPE.stored:
-      return length === 4 && isCount(fields[2]) && fields[2] <= STORED.hintsFull && isVersionOrNull(fields[3]) && (fields[2] !== STORED.superseded || fields[3] !== null);
+      return length === 4 && isCount(fields[2]) && fields[2] <= STORED.supersededUntrusted && isVersionOrNull(fields[3]) && (!isSuperseded(fields[2]) || fields[3] !== null);
     case TYPE.found:
-      return length === 4 && isCount(fields[2]) && fields[2] <= FOUND.untrusted && (fields[2] === FOUND.record ? isRecord(fields[3]) : fields[3] === null);
+      return length === 4 && isCount(fields[2]) && fields[2] <= FOUND.untrusted && isFoundRecord(fields[2], fields[3]);
     case TYPE.handedOff:
       return length === 3 && isBit(fields[2]);
     case TYPE.heartbeatReply:
@@ -106,16 +112,25 @@ function isPeerReply(message: unknown): boolean {
     case TYPE.newer:
       return length === 5 && isRecordPairs(fields[2]) && isKeyList(fields[3]) && (fields[4] === null || isDatabaseKey(fields[4]));
     case TYPE.rootList:
-      return length === 5 && isBit(fields[2]) && isMultiple(fields[3], ROOT_ENTRY_BYTES) && isCount(fields[4]);
+      return length === 6 && isBit(fields[2]) && isMultiple(fields[3], ROOT_ENTRY_BYTES) && isCount(fields[4]) && isBit(fields[5]);
     case TYPE.nodeStatusReply:
       return length === 3 && isText(fields[2]);
     case TYPE.welcome:
-      return length === 4 && isNodeId(fields[2]) && isIncarnation(fields[3]);
+      return length === 6 && isNodeId(fields[2]) && isIncarnation(fields[3]) && isCount(fields[4]) && isMemory(fields[5]);
     case TYPE.refused:
       return length === 4 && isErrorNumber(fields[2]) && isText(fields[3]);
     default:
       return false;
   }
+}
+
+function isSuperseded(status: number): boolean {
+  return status === STORED.superseded || status === STORED.supersededUntrusted;
+}
+
+function isFoundRecord(status: number, record: unknown): boolean {
+  if (status === FOUND.record) return isRecord(record);
+  return record === null || (status === FOUND.untrusted && isRecord(record));
 }
 
 function isLeaf(value: unknown): boolean {

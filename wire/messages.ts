@@ -3,7 +3,7 @@
  *
  * A binary frame is a msgpack array of messages; a message is a positional array whose first element is its type and
  * whose second is its id. A reply carries the id of its request. Numbers of types, statuses and levels are fixed.
- * Between peers the first message of every frame is `[FRAME_HEADER, epoch, clock]`.
+ * Between peers the first message of every frame is `[FRAME_HEADER, epoch, clock, sequence]`.
  */
 import type { Epoch, Incarnation, NodeId, Partition, RecordBytes, Version } from '../data/index.ts';
 import type { ErrorNumber } from './errors.ts';
@@ -57,7 +57,10 @@ export const LEVELS = ['available', 'one', 'quorum', 'all'] as const;
 export type Consistency = (typeof LEVELS)[number];
 export type LevelNumber = 0 | 1 | 2 | 3;
 
-export type FrameHeader = readonly [type: 0, epoch: Epoch, clock: number];
+/** `sequence`: the number of the last group of writes that the sender has committed. */
+export type FrameHeader = readonly [type: 0, epoch: Epoch, clock: number, sequence: number];
+/** What a node remembers of the one that it greets: nothing, or its incarnation, run, last sequence of that run, last sequence of any run before. */
+export type Memory = readonly number[];
 
 // --- clients -----------------------------------------------------------------------------------------------------
 
@@ -108,6 +111,8 @@ export type HelloMessage = readonly [
   from: NodeId,
   to: NodeId,
   incarnation: Incarnation,
+  run: number,
+  remembered: Memory,
 ];
 /** Keep this record; `hintFor`: also keep a hint for these replicas, which missed it. */
 export type WriteMessage = readonly [type: 33, id: number, key: Uint8Array, record: RecordBytes, hintFor: readonly NodeId[]];
@@ -151,14 +156,14 @@ export type PeerRequest =
   | NodeStatusMessage
   | HeartbeatMessage;
 
-/** What became of one write on one node. */
-export const STORED = { applied: 0, present: 1, superseded: 2, refused: 3, unknown: 4, hintsFull: 5 } as const;
+/** What became of one write on one node. The last two are said by an untrusted store: on disk, but nobody knows what it held before. */
+export const STORED = { applied: 0, present: 1, superseded: 2, refused: 3, unknown: 4, hintsFull: 5, appliedUntrusted: 6, supersededUntrusted: 7 } as const;
 export type StoredStatus = (typeof STORED)[keyof typeof STORED];
-/** What one node knows of a key. `untrusted`: nothing, but its silence does not count. */
+/** What one node knows of a key. `untrusted`: a record or nothing, from a store that may have lost a newer one; not to be counted. */
 export const FOUND = { record: 0, absent: 1, damaged: 2, failed: 3, untrusted: 4 } as const;
 export type FoundStatus = (typeof FOUND)[keyof typeof FOUND];
 
-export type WelcomeMessage = readonly [type: 64, id: number, from: NodeId, incarnation: Incarnation];
+export type WelcomeMessage = readonly [type: 64, id: number, from: NodeId, incarnation: Incarnation, run: number, remembered: Memory];
 /** After this the link is closed. */
 export type RefusedMessage = readonly [type: 65, id: number, code: ErrorNumber, message: string];
 /** `version`: the newer one, when the status is `superseded`. `fsync`: see `WrittenMessage`. */
@@ -172,8 +177,8 @@ export type DifferingMessage = readonly [type: 69, id: number, complete: 0 | 1, 
 export type LeavesMessage = readonly [type: 70, id: number, leaves: Uint8Array];
 /** `records`: key, record … that the asker lacks. `wanted`: keys of which the asker has the newer. `more` 1: ask again from the last. */
 export type NewerMessage = readonly [type: 71, id: number, records: readonly Uint8Array[], wanted: readonly Uint8Array[], resumeFrom: Uint8Array | null];
-/** partition (2) · root (8), repeated; `complete` 0 while trees are being built. `hints`: how many this node still has to deliver. */
-export type RootListMessage = readonly [type: 72, id: number, complete: 0 | 1, roots: Uint8Array, hints: number];
+/** partition (2) · root (8), repeated; `complete` 0 while trees are being built. `hints`: how many this node still has to deliver. `trusted` 0: its store is not. */
+export type RootListMessage = readonly [type: 72, id: number, complete: 0 | 1, roots: Uint8Array, hints: number, trusted: 0 | 1];
 export type NodeStatusReplyMessage = readonly [type: 73, id: number, json: string];
 /** `wallMs`: the sender's wall clock, to report drift. */
 export type HeartbeatReplyMessage = readonly [type: 74, id: number, wallMs: number];

@@ -22,6 +22,9 @@ export interface NodeStatus {
   readonly records: number;
   /** Whether the Merkle trees are complete. */
   readonly scanned: boolean;
+  /** Why what the store does not have may have been lost; null: it is trusted. Until it was compared with its peers no strict quorum counts it. */
+  readonly untrusted: string | null;
+  /** Entries that were found to be damaged and were not replaced yet. */
   readonly damagedRecords: number;
   readonly durability: 'fsync' | 'os';
   /** More than `clock.maxDriftMs` off the median of the others. */

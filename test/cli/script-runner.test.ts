@@ -144,7 +144,7 @@ function allAlive(askedNode: number): ClusterStatus {
     hintBytes: 0,
     dirtyPartitions: 0,
   }));
-  const statusOf = (node: number): NodeStatus => ({ node, peers, incarnation: 1, version: '', store: 'open', records: 0, scanned: true, damagedRecords: 0, durability: 'fsync', clockSuspicious: false, counters: {} });
+  const statusOf = (node: number): NodeStatus => ({ node, peers, incarnation: 1, version: '', store: 'open', records: 0, scanned: true, untrusted: null, damagedRecords: 0, durability: 'fsync', clockSuspicious: false, counters: {} });
   return {
     clusterId: '',
     epoch: 1,

@@ -9,7 +9,7 @@ const placement = placementOf(3, 2);
 function rootsOf(node: number, wrong = 0, more: Partial<NodeRoots> = {}): readonly [NodeId, NodeRoots] {
   const shared = placement.sharedPartitions([nodeId(node)]);
   const roots = new Map(shared.map((number, index) => [partition(number), Uint8Array.of(index < wrong ? 1 : 0, number)]));
-  return [nodeId(node), { complete: true, roots, hints: 0, ...more }];
+  return [nodeId(node), { complete: true, roots, hints: 0, trusted: true, ...more }];
 }
 
 describe('whether the cluster has converged', () => {
@@ -21,6 +21,7 @@ describe('whether the cluster has converged', () => {
     ['a node does not answer', new Map<NodeId, NodeRoots | null>([rootsOf(0), rootsOf(1), [nodeId(2), null]]), 'node 2 cannot be reached'],
     ['a node is not asked', new Map([rootsOf(0), rootsOf(1)]), 'node 2 cannot be reached'],
     ['a tree is being built', new Map([rootsOf(0), rootsOf(1, 0, { complete: false }), rootsOf(2)]), 'node 1 is still reading its records'],
+    ['a store is untrusted', new Map([rootsOf(0), rootsOf(1), rootsOf(2, 0, { trusted: false })]), 'node 2 does not trust its store yet'],
     ['hints wait', new Map([rootsOf(0, 0, { hints: 4 }), rootsOf(1), rootsOf(2)]), 'node 0 still has 4 hints to deliver'],
     ['a partition differs', new Map([rootsOf(0, 1), rootsOf(1), rootsOf(2)]), 'partition 0 differs between nodes 0, 1'],
   ])('is not so when %s, and the reason says it', (_name, roots, reason) => {

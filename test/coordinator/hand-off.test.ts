@@ -16,7 +16,7 @@ async function hint(holder: StoreNode, number: number, version: number): Promise
 }
 
 async function hintedPair(kv = new FaultyKv(new MemoryKv())): Promise<readonly [StoreNode, StoreNode]> {
-  const placement = placementOf(2, 1);
+  const placement = placementOf(2, 2);
   const [holder, target] = [await openStoreNode(HOLDER, placement), await openStoreNode(TARGET, placement, { kv })];
   for (let number = 0; number < COUNT; number++) await hint(holder, number, 1);
   return [holder, target];

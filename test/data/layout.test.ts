@@ -100,7 +100,10 @@ describe('layout', () => {
   it('gives back the version of a hint reference', () => {
     fc.assert(
       fc.property(versions, (version) => {
-        expect(hintReference(encodeHintReference(version))).toStrictEqual(version);
+        const key = Uint8Array.of(1, 2);
+        const reference = encodeHintReference(key, version);
+        expect(hintReference(key, reference)).toStrictEqual(version);
+        expect(hintReference(Uint8Array.of(1), reference)).toBeNull();
       }),
     );
   });

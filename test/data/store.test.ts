@@ -392,7 +392,7 @@ describe('Store hints', () => {
     const batch = new KvBatch();
     const broken = hintKey(ONE, partition(0), key('a'));
     broken[1] = 0xf0;
-    batch.put(broken, encodeHintReference(at(1)));
+    batch.put(broken, encodeHintReference(key('a'), at(1)));
     await kv.write(batch, 'os');
     const { store, events } = await openStore(kv);
     await scanAll(store);

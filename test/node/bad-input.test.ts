@@ -256,10 +256,10 @@ describe('peers', () => {
         0,
       ),
     );
-  const header = [TYPE.frameHeader, 1, 0] as const;
+  const header = [TYPE.frameHeader, 1, 0, 0] as const;
   const hello = (over: Partial<Record<'protocol' | 'clusterId' | 'digest' | 'from' | 'to', unknown>>): Uint8Array => {
     const all = { protocol: PROTOCOL_VERSION, clusterId: 'in-process', digest: digest(), from: 1, to: 0, ...over };
-    return encodeFrame([header as unknown as AnyMessage, [TYPE.hello, 5, all.protocol, all.clusterId, all.digest, all.from, all.to, 77] as unknown as HelloMessage]);
+    return encodeFrame([header as unknown as AnyMessage, [TYPE.hello, 5, all.protocol, all.clusterId, all.digest, all.from, all.to, 77, 1, []] as unknown as HelloMessage]);
   };
 
   it('a peer with the right hello is welcome', async () => {
@@ -288,7 +288,7 @@ describe('peers', () => {
     await using raw = await RawSocket.open(`${url}/peer`);
     raw.binary(hello({}));
     await raw.next();
-    raw.binary(encodeFrame([[TYPE.frameHeader, 2, 0] as unknown as AnyMessage, [TYPE.heartbeat, 1]]));
+    raw.binary(encodeFrame([[TYPE.frameHeader, 2, 0, 0] as unknown as AnyMessage, [TYPE.heartbeat, 1]]));
     expect((await raw.closed).code).toBe(CLOSE_CODES.wrongPeer);
   });
 

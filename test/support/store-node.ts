@@ -1,5 +1,5 @@
 /** The storage side of one node: real store, replica and peer service, without links; and what two of them do together. */
-import { Placement, Replica, exchange, firstTopology, handOff, isKept, recordIntents, type SweepEffect, type SweepResult, type SweepResume } from '../../coordinator/index.ts';
+import { Placement, Replica, Trust, exchange, firstTopology, handOff, isKept, recordIntents, type SweepEffect, type SweepResult, type SweepResume, type DistrustReason } from '../../coordinator/index.ts';
 import {
   HybridClock,
   MemoryKv,
@@ -28,6 +28,7 @@ export interface StoreNode {
   readonly placement: Placement;
   readonly clock: HybridClock;
   readonly store: Store;
+  readonly trust: Trust;
   readonly replica: Replica;
   readonly service: PeerService;
 }
@@ -36,6 +37,8 @@ export interface StoreNodeOptions {
   readonly kv?: OrderedKv;
   readonly wallMs?: () => number;
   readonly hintBytesMax?: number;
+  /** Trusted unless it says why not. */
+  readonly distrusted?: DistrustReason;
 }
 
 /** All microtasks, and with them all that a MemoryKv was asked to do, are done when this resolves. */
@@ -66,10 +69,12 @@ export async function openStoreNode(id: NodeId, placement: Placement, options: S
   };
   const store = await Store.open({ kv, clock, wallMs, sleep: settle, report: () => undefined }, storeOptions);
   while (!(await store.scanSlice(ALL))) await settle();
+  const trust = new Trust(id, placement, options.distrusted ?? null);
   const service = new PeerService({
     self: id,
     placement,
     store,
+    trust,
     time: new NodeTime(),
     nodeStatus: () => {
       throw new Error('no status here');
@@ -79,7 +84,7 @@ export async function openStoreNode(id: NodeId, placement: Placement, options: S
       throw error;
     },
   });
-  return { id, placement, clock, store, replica: new Replica(id, placement, store), service };
+  return { id, placement, clock, store, trust, replica: new Replica(id, placement, store, trust), service };
 }
 
 /** One request to `peer` and its reply. */

@@ -22,6 +22,8 @@ const leaves = fc.uint8Array({ minLength: LEAVES * DIGEST_BYTES, maxLength: LEAV
 const recordPairs = fc.array(fc.tuple(key, record), { maxLength: 5 }).map((pairs) => pairs.flat());
 const versionPairs = fc.array(fc.tuple(key, versionBytes), { maxLength: 5 }).map((pairs) => pairs.flat());
 
+const memory = fc.oneof(fc.constant<readonly number[]>([]), fc.array(fc.maxSafeNat(), { minLength: 4, maxLength: 4 }));
+
 function multipleOf(unit: number): fc.Arbitrary<Uint8Array> {
   return fc.array(fc.uint8Array({ minLength: unit, maxLength: unit }), { maxLength: 6 }).map((parts) => Uint8Array.from(Buffer.concat(parts)));
 }
@@ -54,10 +56,11 @@ export const header: fc.Arbitrary<FrameHeader> = fc.tuple(
   type(0),
   fc.integer({ min: 1 }).map((number) => epoch(number)),
   fc.maxSafeNat(),
+  fc.maxSafeNat(),
 );
 
 export const peerRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
-  fc.tuple(type(32), id, fc.nat(), text, text, node, node, incarnationNumber),
+  fc.tuple(type(32), id, fc.nat(), text, text, node, node, incarnationNumber, fc.nat(), memory),
   fc.tuple(type(33), id, key, record, nodes),
   fc.tuple(type(34), id, node, key, record),
   fc.tuple(type(35), id, key),
@@ -72,17 +75,17 @@ export const peerRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
 );
 
 export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
-  fc.tuple(type(64), id, node, incarnationNumber),
+  fc.tuple(type(64), id, node, incarnationNumber, fc.nat(), memory),
   fc.tuple(type(65), id, errorNumber, text),
-  fc.tuple(type(66), id, fc.constantFrom<0 | 1 | 3 | 4 | 5>(0, 1, 3, 4, 5), fc.option(versionBytes)),
-  fc.tuple(type(66), id, type(2), versionBytes),
-  fc.tuple(type(67), id, type(0), record),
+  fc.tuple(type(66), id, fc.constantFrom<0 | 1 | 3 | 4 | 5 | 6>(0, 1, 3, 4, 5, 6), fc.option(versionBytes)),
+  fc.tuple(type(66), id, fc.constantFrom<2 | 7>(2, 7), versionBytes),
+  fc.tuple(type(67), id, fc.constantFrom<0 | 4>(0, 4), record),
   fc.tuple(type(67), id, fc.constantFrom<1 | 2 | 3 | 4>(1, 2, 3, 4), fc.constant(null)),
   fc.tuple(type(68), id, bit),
   fc.tuple(type(69), id, bit, multipleOf(2)),
   fc.tuple(type(70), id, fc.oneof(leaves, fc.constant(new Uint8Array(0)))),
   fc.tuple(type(71), id, recordPairs, fc.array(key, { maxLength: 4 }), fc.option(key)),
-  fc.tuple(type(72), id, bit, multipleOf(10), fc.nat()),
+  fc.tuple(type(72), id, bit, multipleOf(10), fc.nat(), bit),
   fc.tuple(type(73), id, fc.json()),
   fc.tuple(type(74), id, fc.maxSafeNat()),
 );

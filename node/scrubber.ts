@@ -1,0 +1,213 @@
+/**
+ * What a node does about damage: looks for it before it is needed, and has it replaced from the other replicas.
+ *
+ *   scrub   every `scrub.intervalMs`: all entries, then the tables' own checksums, at `scrub.maxBytesPerSecond`
+ *   heal    each damaged entry that was found, by the scrub or by a read: asked of the other replicas, written anew
+ *
+ * Invariants
+ *  H1  A record that can't be read is never deleted while it could be the only trace of what was acknowledged.
+ *      What is deleted: a damaged hint (its partition is marked for the sweep), an entry where no key of its place
+ *      could be, and an index entry of which every other replica says that there is no record.
+ *  H2  A damaged file makes the store untrusted: which keys it has lost is not known.
+ */
+import { recordIntents, type Placement } from '../coordinator/index.ts';
+import { KEYSPACE, compareVersions, parseDamagedKey, versionOf, type NodeId, type RecordBytes, type Store } from '../data/index.ts';
+import { FOUND, TYPE } from '../wire/index.ts';
+import { messageOf } from './errors.ts';
+import type { PeerCalls } from './peer-calls.ts';
+import type { ScrubFiles, Time } from './ports.ts';
+
+export interface ScrubberOptions {
+  readonly self: NodeId;
+  /** Between the end of a scrub and the start of the next; 0: none. */
+  readonly intervalMs: number;
+  readonly bytesPerSecond: number;
+}
+
+export interface ScrubberPorts {
+  readonly placement: Placement;
+  readonly store: Store;
+  readonly calls: PeerCalls;
+  readonly time: Time;
+  readonly scrubFiles: ScrubFiles | null;
+  /** Files of the database are damaged. */
+  filesDamaged(findings: readonly string[]): void;
+  report(message: string, details: Record<string, unknown>): void;
+}
+
+export interface ScrubberCounters {
+  scrubs: number;
+  scrubBytes: number;
+  damagedHealed: number;
+  damagedDropped: number;
+}
+
+const LOOK_MS = 100;
+const HEAL_CALL_MS = 2_000;
+/** Damaged entries that are looked at in one round, and the pause before those that could not be healed are tried again. */
+const HEAL_ROUND = 100;
+const HEAL_AGAIN_MS = 1_000;
+const SLICE = { entriesMax: 500, bytesMax: 262_144 };
+
+export class Scrubber {
+  readonly counters: ScrubberCounters = { scrubs: 0, scrubBytes: 0, damagedHealed: 0, damagedDropped: 0 };
+  readonly #ports: ScrubberPorts;
+  readonly #options: ScrubberOptions;
+  readonly #stop = new AbortController();
+  #paused = false;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: ScrubberPorts, options: ScrubberOptions) {
+    this.#ports = ports;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = Promise.all([this.#healLoop(), this.#scrubLoop()].map(async (loop) => loop.catch((error: unknown) => this.#failed(error))));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  // --- the scrub -----------------------------------------------------------------------------------------------
+
+  async #scrubLoop(): Promise<void> {
+    if (this.#options.intervalMs === 0) return;
+    while (!this.#stop.signal.aborted) {
+      await this.#wait(this.#options.intervalMs);
+      if (this.#stop.signal.aborted) return;
+      try {
+        await this.#scrub();
+      } catch (error) {
+        // The store is being reopened, or closed: the next round begins anew.
+        this.#ports.report('a scrub was cut short', { reason: messageOf(error) });
+      }
+    }
+  }
+
+  async #scrub(): Promise<void> {
+    const { store, scrubFiles } = this.#ports;
+    let from: Uint8Array | null = null;
+    do {
+      const slice = await store.scrubSlice(from, SLICE);
+      from = slice.next;
+      if (!(await this.#spend(slice.bytes))) return;
+    } while (from !== null);
+    const findings = scrubFiles === null ? [] : await scrubFiles(async (bytes) => this.#spend(bytes));
+    if (findings.length > 0) this.#ports.filesDamaged(findings);
+    this.counters.scrubs++;
+  }
+
+  /** Waits until so much may be read; false when the node stops. */
+  async #spend(bytes: number): Promise<boolean> {
+    this.counters.scrubBytes += bytes;
+    await this.#wait((bytes * 1000) / this.#options.bytesPerSecond);
+    while (this.#paused && !this.#stop.signal.aborted) await this.#wait(LOOK_MS);
+    return !this.#stop.signal.aborted;
+  }
+
+  // --- healing -------------------------------------------------------------------------------------------------
+
+  async #healLoop(): Promise<void> {
+    const { store } = this.#ports;
+    while (!this.#stop.signal.aborted) {
+      await this.#wait(LOOK_MS);
+      if (this.#paused || store.state !== 'open') continue;
+      await this.#dropForeignHints();
+      const damaged = store.damagedList(HEAL_ROUND);
+      if (damaged.length === 0) continue;
+      let healed = 0;
+      for (const databaseKey of damaged) {
+        if (this.#stop.signal.aborted || store.state !== 'open') break;
+        if (await this.#heal(databaseKey)) healed++;
+      }
+      if (healed < damaged.length) await this.#wait(HEAL_AGAIN_MS);
+    }
+  }
+
+  /** True when the entry is no longer damaged. */
+  async #heal(databaseKey: Uint8Array): Promise<boolean> {
+    const { store } = this.#ports;
+    const place = parseDamagedKey(databaseKey, store);
+    if (place === null) return this.#drop(databaseKey);
+    const answers = await this.#askOthers(place.key);
+    if (answers.newest !== null) {
+      const [outcome] = await store.writeAll(recordIntents([{ key: place.key, record: answers.newest }]));
+      if (outcome?.status === 'applied' || outcome?.status === 'present' || outcome?.status === 'superseded') {
+        store.damageReplaced(databaseKey);
+        this.counters.damagedHealed++;
+        return true;
+      }
+      return false;
+    }
+    // H1: nobody else ever had it.
+    if (!answers.areComplete) return false;
+    if (databaseKey[0] === KEYSPACE.hint) return this.#drop(databaseKey);
+    if (store.isRecordMissing(place.key)) return this.#dropIndex(place.key);
+    return false;
+  }
+
+  async #drop(databaseKey: Uint8Array): Promise<boolean> {
+    const [outcome] = await this.#ports.store.writeAll([{ kind: 'drop-damaged', databaseKey }]);
+    if (outcome?.status === 'present') this.#ports.store.damageReplaced(databaseKey);
+    if (outcome?.status === 'applied') this.counters.damagedDropped++;
+    return outcome?.status === 'applied' || outcome?.status === 'present';
+  }
+
+  async #dropIndex(key: Uint8Array): Promise<boolean> {
+    const [outcome] = await this.#ports.store.writeAll([{ kind: 'index', key }]);
+    if (outcome?.status === 'applied') this.counters.damagedDropped++;
+    return outcome?.status === 'applied';
+  }
+
+  /** `areComplete`: every other replica gave an answer that counts. */
+  async #askOthers(key: Uint8Array): Promise<{ readonly newest: RecordBytes | null; readonly areComplete: boolean }> {
+    const { placement, calls } = this.#ports;
+    const others = placement.ofKey(key).replicas.filter((node) => node !== this.#options.self);
+    const replies = await Promise.all(others.map(async (node) => calls.call(node, HEAL_CALL_MS, (id) => [TYPE.read, id, key])));
+    let newest: RecordBytes | null = null;
+    let areComplete = true;
+    for (const reply of replies) {
+      if (reply?.[0] !== TYPE.found) {
+        areComplete = false;
+        continue;
+      }
+      const [, , status, record] = reply;
+      if (status !== FOUND.record && status !== FOUND.absent) areComplete = false;
+      if (record !== null && (newest === null || compareVersions(versionOf(record), versionOf(newest)) > 0)) newest = record;
+    }
+    return { newest, areComplete };
+  }
+
+  /** Hints for no other member: nobody will ever take them. */
+  async #dropForeignHints(): Promise<void> {
+    const { store, placement } = this.#ports;
+    const members = new Set(placement.topology.members.map((member) => member.id));
+    for (const target of store.ledger.targets()) {
+      if (members.has(target) && target !== this.#options.self) continue;
+      const { records } = await store.hintSlice(target, null, SLICE);
+      await store.writeAll(records.map(({ key, record }) => ({ kind: 'drop-hint', target, key, version: versionOf(record) })));
+    }
+  }
+
+  // --- small things --------------------------------------------------------------------------------------------
+
+  async #wait(milliseconds: number): Promise<void> {
+    await this.#ports.time.sleep(milliseconds, this.#stop.signal);
+  }
+
+  #failed(error: unknown): void {
+    this.#ports.report('the scrubber failed', { error: messageOf(error) });
+    throw error;
+  }
+}
