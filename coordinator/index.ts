@@ -18,5 +18,5 @@ export { Liveness, type LivenessChange, type LivenessOptions, type LivenessState
 export type { AnswerSink, CoordinatorEvent } from './operation.ts';
 export { Placement, type Preference } from './placement.ts';
 export { Replica, isKept, pairsOfRecords, recordIntents, recordsOfPairs, type ReplicaRequest } from './replica.ts';
-export { Trust, type DistrustReason } from './trust.ts';
+export { Trust, type DistrustReason, type PeerStanding } from './trust.ts';
 export { MEMBERS_MAX, PARTITIONS_PER_NODE, TopologyError, decodeTopology, encodeTopology, firstTopology, topologyDigest, type Member, type Topology } from './topology.ts';

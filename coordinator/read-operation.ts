@@ -42,6 +42,7 @@ interface Reply {
 }
 
 const HELD_BYTES = 256;
+const ON_DISK: ReadonlySet<number> = new Set([STORED.applied, STORED.present, STORED.superseded, STORED.appliedUntrusted, STORED.supersededUntrusted]);
 const NO_TARGETS: readonly NodeId[] = [];
 
 export class ReadOperation implements Operation {
@@ -167,11 +168,9 @@ export class ReadOperation implements Operation {
     if (order >= 0 && sub.role === 'replica') this.#holders.push(sub.node);
   }
 
-  /** A replica that had something even newer by then holds enough too. */
+  /** A replica that had something even newer by then holds enough too; trusted or not, it is on disk there. */
   #repaired(sub: SubRequest, reply: PeerReply): void {
-    if (reply[0] !== TYPE.stored || !this.#repairs.includes(sub)) return;
-    const status = reply[2];
-    if (status === STORED.applied || status === STORED.present || status === STORED.superseded) this.#holders.push(sub.node);
+    if (reply[0] === TYPE.stored && this.#repairs.includes(sub) && ON_DISK.has(reply[2])) this.#holders.push(sub.node);
   }
 
   #evaluate(): void {

@@ -128,7 +128,8 @@ export function pairsOfRecords(records: readonly StoredRecord[]): Uint8Array[] {
 function stored(id: number, outcome: WriteOutcome | undefined): StoredMessage {
   switch (outcome?.status) {
     case 'applied':
-      return [TYPE.stored, id, STORED.applied, null];
+      // P4, of one record: what it replaced may have been newer.
+      return [TYPE.stored, id, outcome.overDamage === true ? STORED.appliedUntrusted : STORED.applied, null];
     case 'present':
       return [TYPE.stored, id, STORED.present, null];
     case 'superseded':

@@ -2,7 +2,7 @@
 export { compareBytes, equalBytes, readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './bytes.ts';
 export { decodeCheckedNumbers, encodeCheckedNumbers } from './checked-numbers.ts';
 export { HybridClock } from './clock.ts';
-export { DataError, assert, type DataErrorCode } from './errors.ts';
+export { DataError, assert, errorCode, type DataErrorCode } from './errors.ts';
 export { HintLedger, type HintCount } from './hint-ledger.ts';
 export {
   INCARNATION_MAX,
@@ -21,8 +21,13 @@ export {
   type Partition,
 } from './identifiers.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX, checkKey, checkValue, hashKey, partitionOfHash } from './key.ts';
-export { KEYSPACE, META, dirtyMetaName, metaKey, partitionRange, recordKey as recordDatabaseKey, type KeyRange } from './layout.ts';
-export { openLevelKv, type CreateMode, type LevelKvOptions } from './level-kv.ts';
+export { KEYSPACE, META, dirtyMetaName, metaKey, partitionRange, peerMetaName, recordKey as recordDatabaseKey, type KeyRange } from './layout.ts';
+export { openLevelKv, repairLevelKv, type CreateMode, type LevelKvOptions } from './level-kv.ts';
+export { inspectDatabase, type FaultyLog, type Inspection } from './leveldb-check.ts';
+export { holdsDatabase } from './leveldb-files.ts';
+export { keepFaultyLogs, prepareRepair, setAside, settleRepair, syncDirectory, writeDurably } from './leveldb-salvage.ts';
+export { scrubTables, type TableScrub } from './leveldb-scrub.ts';
+export type { ReadBudget } from './leveldb-table.ts';
 export { MemoryKv } from './memory-kv.ts';
 export { DIGEST_BYTES, LEAVES, MerkleTrees, differingLeaves, isEmptyLeaf, leafOfHash } from './merkle.ts';
 export { KvBatch, type Durability, type KvEntry, type OrderedKv, type ScanLimits } from './ordered-kv.ts';

@@ -52,14 +52,18 @@ export class Inventory {
     return this.#damaged.size;
   }
 
-  /** Database keys of damaged entries, at most so many. */
+  /** Database keys of damaged entries, at most so many. Those that were told go last: what can't be healed starves no other. */
   damagedList(countMax: number): readonly Uint8Array[] {
-    const keys: Uint8Array[] = [];
+    const names: string[] = [];
     for (const name of this.#damaged) {
-      if (keys.length >= countMax) break;
-      keys.push(Buffer.from(name, 'latin1'));
+      if (names.length >= countMax) break;
+      names.push(name);
     }
-    return keys;
+    for (const name of names) {
+      this.#damaged.delete(name);
+      this.#damaged.add(name);
+    }
+    return names.map((name) => Buffer.from(name, 'latin1'));
   }
 
   isCounted(databaseKey: Uint8Array): boolean {
@@ -90,7 +94,12 @@ export class Inventory {
     return key.length > 0 && hintVersion(key, value) !== null && this.#place.partitionOf(this.#place.hashOf(key)) === partition;
   }
 
-  /** Forgets what was counted. */
+  /** What was counted is wrong: the scan begins anew with its next slice, and not under one that is being read (I1). */
+  recount(): void {
+    this.#mustRestart = true;
+  }
+
+  /** Forgets what was counted. No slice may be in flight. */
   restart(): void {
     this.#mustRestart = false;
     this.#cursor = RECORDS.from;

@@ -16,8 +16,8 @@ import { VERSION_BYTES, isVersionAt, readVersion, writeVersion, type Version } f
 
 export const KEYSPACE = { record: 1, orderedKey: 2, hint: 3, meta: 4 } as const;
 
-/** Names in the meta keyspace; `dirty` is followed by target (2) · partition (2). */
-export const META = { identity: 'identity', ceiling: 'ceiling', sequence: 'sequence', topology: 'topology', dirty: 'dirty' } as const;
+/** Names in the meta keyspace; `dirty` is followed by target and partition, `peer` by the node that is remembered. */
+export const META = { identity: 'identity', ceiling: 'ceiling', sequence: 'sequence', topology: 'topology', dirty: 'dirty', peer: 'peer' } as const;
 
 const RECORD_KEY_PREFIX_BYTES = 7;
 export const HINT_KEY_PREFIX_BYTES = 5;
@@ -111,6 +111,15 @@ export function metaKey(name: string): Uint8Array {
 
 export function dirtyMetaName(target: NodeId, partitionOfKey: Partition): string {
   return `${META.dirty}/${target}/${partitionOfKey}`;
+}
+
+/** What is remembered of a peer (node/peer-memory.ts). */
+export function peerMetaName(node: NodeId): string {
+  return `${META.peer}/${node}`;
+}
+
+export function isPeerMetaName(name: string): boolean {
+  return name.startsWith(`${META.peer}/`);
 }
 
 export function parseDirtyMetaName(name: string): { readonly target: NodeId; readonly partition: Partition } | null {

@@ -6,11 +6,13 @@
  *  - F4  With `createIfMissing` a lost CURRENT file deletes every table: only a new directory is created.
  *  - F9  An option passed as undefined is garbage: every option is passed, none is optional.
  *  - F11 utf8 keys can return another key's value: buffers everywhere.
+ *  - F8  Repair takes no lock: the caller holds the directory.
  *  - F12 Iterators pin old data: `scan` reads one bounded slice and closes.
  */
 import type { ClassicLevel } from 'classic-level';
 import { DataError, type DataErrorCode } from './errors.ts';
 import type { KeyRange } from './layout.ts';
+import { inspectDatabase } from './leveldb-check.ts';
 import type { Durability, KvBatch, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
 
 export interface LevelKvOptions {
@@ -32,6 +34,23 @@ const READ_AHEAD_BYTES = 256 * 1024;
  */
 export async function openLevelKv(directory: string, mode: CreateMode, options: LevelKvOptions): Promise<OrderedKv> {
   return new LevelKv(directory, options, await openDatabase(directory, mode, options));
+}
+
+/**
+ * Rebuilds CURRENT and MANIFEST from the tables and logs that are there; a database that is whole loses nothing. Logs are
+ * replayed without a look at their checksums (data/leveldb-salvage.ts). What was compacted away may come back. The
+ * database must not be open. Throws `RING_STORE_DAMAGED` when it cannot be repaired, `RING_STORE_UNAVAILABLE` when the
+ * system was at fault.
+ */
+export async function repairLevelKv(directory: string): Promise<void> {
+  const { ClassicLevel: Level } = await import('classic-level');
+  try {
+    await Level.repair(directory);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const code = isSystemFault(text) ? 'RING_STORE_UNAVAILABLE' : 'RING_STORE_DAMAGED';
+    throw new DataError(code, `the database in ${directory} cannot be repaired: ${text}`, { cause: error });
+  }
 }
 
 class LevelKv implements OrderedKv {
@@ -95,6 +114,9 @@ class LevelKv implements OrderedKv {
     const failed = this.#database;
     this.#database = null;
     await failed?.close();
+    // What LevelDB would drop in silence: only a whole new start can deal with it.
+    const { state, findings } = await inspectDatabase(this.#directory);
+    if (state === 'damaged') throw new DataError('RING_STORE_DAMAGED', `the database in ${this.#directory} is damaged: ${findings.join('; ')}`);
     const reopened = await openDatabase(this.#directory, 'must-exist', this.#options);
     if (this.#isClosed()) {
       await reopened.close();
@@ -173,8 +195,14 @@ function explainOpen(directory: string, mode: CreateMode, reason: string, text: 
   if (mode === 'must-exist' && text.includes('does not exist')) {
     return { code: 'RING_STORE_MISSING', message: `the database in ${directory} is gone though its identity file is there: ${text}` };
   }
-  if (reason === 'LEVEL_CORRUPTION') return { code: 'RING_STORE_DAMAGED', message: `the database in ${directory} is damaged: ${text}` };
+  const isFileGone = reason === 'LEVEL_IO_ERROR' && text.includes('No such file or directory');
+  if (reason === 'LEVEL_CORRUPTION' || (mode === 'must-exist' && isFileGone)) return { code: 'RING_STORE_DAMAGED', message: `the database in ${directory} is damaged: ${text}` };
   return { code: 'RING_STORE_UNAVAILABLE', message: `the database in ${directory} cannot be opened: ${text}` };
+}
+
+/** LevelDB hands errors of the system on as their text alone. These say nothing about the files. */
+function isSystemFault(text: string): boolean {
+  return /No space left|Disk quota|Read-only file system|Permission denied|Operation not permitted|Too many open files|Cannot allocate memory|Input\/output error/i.test(text);
 }
 
 function asUnavailable(what: string, error: unknown): DataError {

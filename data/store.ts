@@ -14,7 +14,7 @@
  *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
  *  S6  A key that is in the ordered index but has no record is damaged too: a flipped bit in a stored key hides its
  *      record where no checksum can tell, but not in two places at once.
- *  S7  Every group has a number, the sequence, in its batch. It is told to peers only when the batch was committed, so
+ *  S7  Every group but those of peers' memories has a number, the sequence, in its batch. It is told to peers only when the batch was committed, so
  *      a database that has less than a peer remembers has lost groups (node/peer-memory.ts).
  */
 import { decodeCheckedNumbers, encodeCheckedNumbers } from './checked-numbers.ts';
@@ -137,6 +137,10 @@ export class Store implements GroupContext {
   #queue: Waiting[] = [];
   #queueBytes = 0;
   #sequence: number;
+  /** Numbers up to this one were given to groups that are not in this database. */
+  #skippedSequence = 0;
+  /** What is on disk of the clock's ceiling, or of the sequence, can't be read. */
+  #isCeilingDamaged = false;
   #state: StoreState = 'open';
   #draining: Promise<void> | null = null;
   #slice: { readonly limits: ScanLimits; readonly resolve: (finished: boolean) => void } | null = null;
@@ -190,9 +194,9 @@ export class Store implements GroupContext {
     return this.#sequence;
   }
 
-  /** The next group gets a number above `sequence`. */
+  /** The next group gets a number above `sequence`. Until then `sequence` is what it was: nothing was committed (S7). */
   skipSequence(sequence: number): void {
-    this.#sequence = Math.max(this.#sequence, sequence);
+    this.#skippedSequence = Math.max(this.#skippedSequence, sequence);
   }
 
   /** Database keys of entries that were found to be damaged and have not been replaced; at most so many. */
@@ -202,7 +206,7 @@ export class Store implements GroupContext {
 
   /** Builds the trees anew, by the background scan. */
   recount(): void {
-    this.#inventory.restart();
+    this.#inventory.recount();
   }
 
   isIntactAt(parts: RecordKeyParts, record: RecordBytes): boolean {
@@ -216,7 +220,22 @@ export class Store implements GroupContext {
   /** One slice of a scrub from `from` on: whatever is damaged in it is found (data/scrub.ts). */
   async scrubSlice(from: Uint8Array | null, limits: ScanLimits): Promise<ScrubSlice> {
     const entries = await this.#ports.kv.scan({ from: from ?? ALL_DATA.from, to: ALL_DATA.to }, limits);
-    return { bytes: scrubEntries(entries, this), next: nextOf(entries, limits) };
+    const next = nextOf(entries, limits);
+    if (next === null) this.#scrubMeta();
+    return { bytes: scrubEntries(entries, this), next };
+  }
+
+  /** This process knows what they should be: it writes them anew before another needs them. */
+  #scrubMeta(): void {
+    for (const name of [META.ceiling, META.sequence]) {
+      const bytes = this.readMeta(name);
+      if (bytes === undefined || decodeCheckedNumbers(name, bytes) !== null) continue;
+      this.counters.damagedFound++;
+      this.#ports.report({ event: 'damaged', databaseKey: metaKey(name) });
+      // Every group carries its sequence; the ceiling is that of the moment when the group is committed.
+      this.#isCeilingDamaged = true;
+      this.write([], () => undefined);
+    }
   }
 
   /** Tells of damage that the caller found, and of an index entry that is missing. */
@@ -230,13 +249,13 @@ export class Store implements GroupContext {
   read(key: Uint8Array): ReadOutcome {
     const hash = this.hashOf(key);
     const databaseKey = recordKey(this.partitionOf(hash), hash, key);
-    const stored = this.get(databaseKey);
+    let stored = this.get(databaseKey);
     if (stored === undefined) {
-      // S6. A second place says whether there ever was one.
+      // S6. A second place says whether there ever was one; a batch may have been committed between the two lookups.
       if (this.get(orderedKey(key)) === undefined) return null;
-    } else if (isIntact(key, stored)) {
-      return stored;
+      stored = this.get(databaseKey);
     }
+    if (stored !== undefined && isIntact(key, stored)) return stored;
     this.damageFound(databaseKey);
     return 'damaged';
   }
@@ -263,7 +282,8 @@ export class Store implements GroupContext {
   /** Whether the key is in the ordered index without a record (S6). */
   isRecordMissing(key: Uint8Array): boolean {
     const hash = this.hashOf(key);
-    return this.get(recordKey(this.partitionOf(hash), hash, key)) === undefined && this.get(orderedKey(key)) !== undefined;
+    // In this order: both come with one batch, which may be committed between the two lookups.
+    return this.get(orderedKey(key)) !== undefined && this.get(recordKey(this.partitionOf(hash), hash, key)) === undefined;
   }
 
   /** What is stored for `target` and this key: the version of a hint, or null. */
@@ -433,11 +453,12 @@ export class Store implements GroupContext {
     }
     const { clock } = this.#ports;
     clock.merge(group.newestTimestamp);
-    const ceiling = clock.nextCeiling(this.#ports.wallMs());
+    const ceiling = clock.nextCeiling(this.#ports.wallMs()) ?? (this.#isCeilingDamaged ? clock.ceiling : null);
     if (ceiling !== null) group.batch.put(metaKey(META.ceiling), encodeCheckedNumbers(META.ceiling, [ceiling]));
     if (group.batch.size > 0) {
-      const sequence = this.#sequence + 1;
-      group.batch.put(metaKey(META.sequence), encodeCheckedNumbers(META.sequence, [sequence]));
+      const isNumbered = group.isNumbered || ceiling !== null;
+      const sequence = isNumbered ? Math.max(this.#sequence, this.#skippedSequence) + 1 : this.#sequence;
+      if (isNumbered) group.batch.put(metaKey(META.sequence), encodeCheckedNumbers(META.sequence, [sequence]));
       try {
         await this.#ports.kv.write(group.batch, this.#options.durability);
       } catch (error) {
@@ -445,7 +466,10 @@ export class Store implements GroupContext {
         return;
       }
       this.#sequence = sequence;
-      if (ceiling !== null) clock.ceilingReserved(ceiling);
+      if (ceiling !== null) {
+        this.#isCeilingDamaged = false;
+        clock.ceilingReserved(ceiling);
+      }
       group.committed();
       this.counters.groups++;
       this.counters.writes += group.batch.size;
@@ -498,9 +522,11 @@ export class Store implements GroupContext {
 
   /** S7. What was being committed when the write failed may be there or not; what was committed before must be. */
   #compareSequence(): void {
-    const stored = readMetaNumber(this.#ports.kv, META.sequence);
-    if (stored < this.#sequence) this.#ports.report({ event: 'rolled-back', from: this.#sequence, to: stored });
-    else this.#sequence = stored;
+    const [from, to] = [this.#sequence, readMetaNumber(this.#ports.kv, META.sequence)];
+    this.#sequence = to;
+    if (to >= from) return;
+    this.skipSequence(from);
+    this.#ports.report({ event: 'rolled-back', from, to });
   }
 
   #refuseQueue(): void {

@@ -21,6 +21,7 @@ import {
   encodeHintReference,
   hintKey,
   hintReference,
+  isPeerMetaName,
   metaKey,
   orderedKey,
   parseDirtyMetaName,
@@ -48,7 +49,8 @@ export type WriteIntent =
   | { readonly kind: 'index'; readonly key: Uint8Array };
 
 export type WriteOutcome =
-  | { readonly status: 'applied' }
+  /** `overDamage`: what was here before could not be read, and may have been newer. */
+  | { readonly status: 'applied'; readonly overDamage?: true }
   /** This very version was here before. */
   | { readonly status: 'present' }
   /** Something newer was here before, and stays. */
@@ -59,6 +61,7 @@ export type WriteOutcome =
   | { readonly status: 'unknown' };
 
 export const APPLIED: WriteOutcome = { status: 'applied' };
+const APPLIED_OVER_DAMAGE: WriteOutcome = { status: 'applied', overDamage: true };
 export const OUTCOME_PRESENT: WriteOutcome = { status: 'present' };
 export const UNKNOWN: WriteOutcome = { status: 'unknown' };
 const HINTS_FULL: WriteOutcome = { status: 'refused', reason: 'hints-full' };
@@ -102,7 +105,10 @@ export class WriteGroup {
   /** Names of the dirty marks that the group takes away. */
   readonly #cleared = new Set<string>();
   #hintBytes = 0;
+  /** Whether the last `#current` met a damaged record. */
+  #isOverDamage = false;
   #newestTimestamp = 0;
+  #isNumbered = false;
 
   constructor(context: GroupContext) {
     this.#context = context;
@@ -113,7 +119,13 @@ export class WriteGroup {
     return this.#newestTimestamp;
   }
 
+  /** Whether losing the group would be a loss. What is remembered of peers only is not: nodes would raise each other's sequence for ever. */
+  get isNumbered(): boolean {
+    return this.#isNumbered;
+  }
+
   add(intent: WriteIntent): WriteOutcome {
+    if (intent.kind !== 'meta' || !isPeerMetaName(intent.name)) this.#isNumbered = true;
     switch (intent.kind) {
       case 'record':
         return this.#addRecord(intent.key, intent.record, intent.hintFor);
@@ -168,7 +180,7 @@ export class WriteGroup {
     if (this.#context.isCounted(databaseKey)) {
       this.#treeChanges.push({ partition: partitionOfKey, hash, key, before: current, after: record });
     }
-    return APPLIED;
+    return this.#isOverDamage ? APPLIED_OVER_DAMAGE : APPLIED;
   }
 
   /** Two records with one version differ: a bug somewhere. Count it, and keep the same one everywhere: the greater checksum. */
@@ -243,10 +255,12 @@ export class WriteGroup {
     return APPLIED;
   }
 
-  /** A reference to a record that is not here. Takes an intact hint. */
+  /** A reference to a record that is not here, or can't be read. Takes an intact hint. */
   #isDangling(databaseKey: Uint8Array, value: Uint8Array): boolean {
     const { partition, key } = parseHintKey(databaseKey);
-    return hintReference(key, value) !== null && this.#value(recordKey(partition, this.#context.hashOf(key), key)) === null;
+    if (hintReference(key, value) === null) return false;
+    const record = this.#value(recordKey(partition, this.#context.hashOf(key), key));
+    return record === null || !isIntact(key, record);
   }
 
   #index(key: Uint8Array): WriteOutcome {
@@ -295,13 +309,15 @@ export class WriteGroup {
     return pending === undefined ? (this.#context.get(databaseKey) ?? null) : pending;
   }
 
-  /** The intact record that is stored, or null; a damaged one counts as none (G1). */
+  /** The intact record that is stored, or null; a damaged one counts as none (G1), and sets `#isOverDamage`. */
   #current(databaseKey: Uint8Array, key: Uint8Array): RecordBytes | null {
+    this.#isOverDamage = false;
     const pending = this.#pending.get(mapKey(databaseKey));
     if (pending !== undefined) return pending;
     const stored = this.#context.get(databaseKey);
     if (stored === undefined) return null;
     if (isIntact(key, stored)) return stored;
+    this.#isOverDamage = true;
     this.#context.damageFound(databaseKey);
     this.#effects.push(() => this.#context.damageReplaced(databaseKey));
     return null;

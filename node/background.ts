@@ -7,9 +7,9 @@
  *  N2  Sweeps and hand-offs together stay under `sweep.maxBytesPerSecond`.
  */
 import { setMaxListeners } from 'node:events';
-import { exchange, handOff, isKept, recordIntents, type Placement, type SweepEffect, type SweepResult, type SweepResume, type Trust } from '../coordinator/index.ts';
+import { exchange, handOff, isKept, recordIntents, type PeerStanding, type Placement, type SweepEffect, type SweepResult, type SweepResume, type Trust } from '../coordinator/index.ts';
 import { dirtyMetaName, versionOf, type NodeId, type Partition, type RecordSlice, type Store, type StoredRecord, type WriteIntent } from '../data/index.ts';
-import type { PeerReply, PeerRequest } from '../wire/index.ts';
+import { TYPE, type PeerReply, type PeerRequest } from '../wire/index.ts';
 import type { PeerCalls } from './peer-calls.ts';
 import type { Random, Time } from './ports.ts';
 
@@ -29,7 +29,7 @@ export interface BackgroundPorts {
   readonly random: Random;
   readonly trust: Trust;
   /** A complete exchange with the peer, begun in this generation of trust, came to its end. */
-  exchanged(peer: NodeId, generation: number): void;
+  exchanged(peer: NodeId, generation: number, standing: PeerStanding): void;
   isAlive(node: NodeId): boolean;
   report(message: string, details: Record<string, unknown>): void;
 }
@@ -38,7 +38,7 @@ export interface BackgroundCounters {
   sweeps: number;
   sweepsEqual: number;
   sweepRecordsSent: number;
-  /** Trees that were built anew because they did not fit the records. */
+  /** How often trees and hint counts were built anew because they did not fit what is stored. */
   recounts: number;
   sweepRecordsReceived: number;
   /** Of requests and replies of the exchanges that this node began: keys, records and digests. */
@@ -58,6 +58,8 @@ const AGAIN_UNTRUSTED_MS = 100;
 /** So many sweeps in a row that met different trees and equal records: a tree is wrong, and is built anew. */
 const FRUITLESS_SWEEPS_MAX = 10;
 const IDLE_HAND_OFF_MS = 1_000;
+/** So many looks in a row at hints that are counted and could not be read. Damaged ones are dropped long before. */
+const FRUITLESS_HAND_OFFS_MAX = 3;
 
 export class Background {
   readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, recounts: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0, handOffBytes: 0 };
@@ -146,13 +148,19 @@ export class Background {
       if (!trust.awaits(peer) && dirty.length === 0 && now - (this.#sweptByMs.get(peer) ?? -SWEPT_BY_MS) < SWEPT_BY_MS) continue;
       this.#nextSweepMs.set(peer, now + this.#options.sweepIntervalMs * (0.9 + this.#ports.random.next() / 5));
       const { generation } = trust;
+      const standing = trust.awaits(peer) ? await this.#standingOf(peer) : 'trusted';
       const result = await this.#sweep(peer, shared);
-      if (result.outcome !== 'interrupted') this.#ports.exchanged(peer, generation);
+      if (result.outcome !== 'interrupted') this.#ports.exchanged(peer, generation, standing);
       this.#noticeWrongTree(peer, result);
       if (result.outcome === 'equal') await this.#clearDirty(peer, dirty);
-      // What was healed or cut short is looked at again soon.
-      else this.#nextSweepMs.set(peer, time.monotonicMs() + Math.min(trust.awaits(peer) ? AGAIN_UNTRUSTED_MS : 1_000, this.#options.sweepIntervalMs));
+      // What was healed or cut short is looked at again soon, and a peer that could not yet say what it should.
+      if (result.outcome !== 'equal' || trust.awaits(peer)) this.#nextSweepMs.set(peer, time.monotonicMs() + Math.min(trust.awaits(peer) ? AGAIN_UNTRUSTED_MS : 1_000, this.#options.sweepIntervalMs));
     }
+  }
+
+  async #standingOf(peer: NodeId): Promise<PeerStanding> {
+    const reply = await this.#ask(peer, 'sweepBytes', (id) => [TYPE.roots, id]);
+    return reply?.[0] === TYPE.rootList && reply[5] === 1 ? 'trusted' : 'untrusted';
   }
 
   async #sweep(peer: NodeId, shared: Parameters<typeof exchange>[1]): Promise<SweepResult> {
@@ -188,7 +196,10 @@ export class Background {
     const isFruitless = outcome === 'healed' && received + sent === 0;
     const count = isFruitless ? (this.#fruitlessByPeer.get(peer) ?? 0) + 1 : 0;
     this.#fruitlessByPeer.set(peer, count < FRUITLESS_SWEEPS_MAX ? count : 0);
-    if (count < FRUITLESS_SWEEPS_MAX) return;
+    if (count >= FRUITLESS_SWEEPS_MAX) this.#recount();
+  }
+
+  #recount(): void {
     this.counters.recounts++;
     this.#ports.store.recount();
   }
@@ -202,29 +213,42 @@ export class Background {
   // --- hints ---------------------------------------------------------------------------------------------------
 
   async #handOffLoop(target: NodeId): Promise<void> {
+    const { store } = this.#ports;
+    let fruitless = 0;
     while (!this.#stop.signal.aborted) {
       await this.#wait(LOOK_MS);
-      if (this.#paused || !this.#ports.isAlive(target) || this.#ports.store.ledger.count(target).hints === 0) continue;
-      const delivered = await this.#deliver(target);
+      if (this.#paused || !this.#ports.isAlive(target) || store.ledger.count(target).hints === 0) continue;
+      const { delivered, isNothingThere } = await this.#deliver(target);
+      fruitless = isNothingThere && store.isScanned ? fruitless + 1 : 0;
       if (delivered > 0) this.#ports.report('hints delivered', { target, delivered });
+      // Hints are counted that are not there: a flipped bit took them away from under their target.
+      else if (fruitless >= FRUITLESS_HAND_OFFS_MAX) this.#recount();
       // What cannot be read or is not taken is tried again, but not all the time.
-      else await this.#wait(IDLE_HAND_OFF_MS);
+      if (delivered === 0) await this.#wait(IDLE_HAND_OFF_MS);
+      if (fruitless >= FRUITLESS_HAND_OFFS_MAX) fruitless = 0;
     }
   }
 
-  async #deliver(target: NodeId): Promise<number> {
+  /** `isNothingThere`: all hints for the target were looked through, and none could be read. */
+  async #deliver(target: NodeId): Promise<{ readonly delivered: number; readonly isNothingThere: boolean }> {
     const { store } = this.#ports;
     const steps = handOff(target, this.#options.hintBatchBytes);
     let step = steps.next();
+    let isNothingThere = true;
     while (step.done !== true) {
       const effect = step.value;
       await this.#waitForBudget();
+      if (effect.do !== 'hint-slice' || this.#stop.signal.aborted) isNothingThere = false;
       if (this.#stop.signal.aborted) step = steps.next(null);
       else if (effect.do === 'ask') step = steps.next(await this.#ask(target, 'handOffBytes', effect.build));
       else if (effect.do === 'drop-hints') step = steps.next(await this.#dropHints(effect.target, effect.records));
-      else step = steps.next(await store.hintSlice(effect.target, effect.from, effect.limits).catch((): RecordSlice | null => null));
+      else {
+        const slice = await store.hintSlice(effect.target, effect.from, effect.limits).catch((): RecordSlice | null => null);
+        if (slice === null) isNothingThere = false;
+        step = steps.next(slice);
+      }
     }
-    return step.value;
+    return { delivered: step.value, isNothingThere };
   }
 
   async #dropHints(target: NodeId, records: readonly StoredRecord[]): Promise<'dropped' | null> {

@@ -1,29 +1,34 @@
 /** A node's disk in a directory: the database, the identity beside it, and the mark of an untrusted store. */
-import type { NodeId } from '../data/index.ts';
-import { openDirectory } from './directory.ts';
-import type { HeldDisk } from './ports.ts';
+import type { DistrustReason } from '../coordinator/index.ts';
 import type { LevelKvOptions } from '../data/index.ts';
-
-export interface DirectoryDiskOptions {
-  readonly clusterId: string;
-  readonly nodeId: NodeId;
-  /** Another process took the lock. */
-  onCompromised(reason: string): void;
-}
+import { openDirectory, type DirectoryOwner } from './directory.ts';
+import type { StoreCondition } from './identity.ts';
+import type { HeldDisk } from './ports.ts';
 
 /** Throws a NodeError or a DataError; nothing stays locked or open then. */
-export async function openDirectoryDisk(path: string, options: DirectoryDiskOptions, level: LevelKvOptions): Promise<HeldDisk> {
-  const opened = await openDirectory(path, options, level);
+export async function openDirectoryDisk(path: string, owner: DirectoryOwner, options: LevelKvOptions): Promise<HeldDisk> {
+  const opened = await openDirectory(path, owner, options);
   return {
     disk: {
       kv: opened.kv,
       clusterId: opened.identity.clusterId,
       incarnation: opened.identity.incarnation,
-      distrusted: null,
-      markUntrusted: async () => undefined,
-      clearUntrusted: async () => undefined,
-      scrubFiles: null,
+      distrusted: reasonOf(opened.condition),
+      markUntrusted: async (text) => opened.markUntrusted([text]),
+      clearUntrusted: async () => opened.clearUntrusted(),
+      scrubFiles: async (budget) => opened.scrubFiles(budget),
     },
     release: async () => opened.release(),
   };
+}
+
+function reasonOf(condition: StoreCondition): DistrustReason | null {
+  switch (condition.state) {
+    case 'sound':
+      return null;
+    case 'new':
+      return { kind: 'new' };
+    case 'damaged':
+      return { kind: 'damaged', text: condition.findings.join('; ') };
+  }
 }

@@ -15,10 +15,11 @@ import {
   Trust,
   topologyDigest,
   type LivenessChange,
+  type PeerStanding,
   type ReplicaRequest,
   type Topology,
 } from '../coordinator/index.ts';
-import { HybridClock, Store, nodeId, readCeiling, writerOf, type NodeId, type StoreEvent } from '../data/index.ts';
+import { DataError, HybridClock, Store, nodeId, readCeiling, writerOf, type NodeId, type StoreEvent } from '../data/index.ts';
 import { PROTOCOL_VERSION, TYPE, type FrameHeader, type PeerReply, type PeerRequest, type ReadMessage } from '../wire/index.ts';
 import { adoptTopology } from './adopt-topology.ts';
 import { Background } from './background.ts';
@@ -54,6 +55,7 @@ const TICK_MS = 20;
 /** How long a start waits for peers that neither answer nor refuse. */
 const FIRST_LINKS_MS = 400;
 const CEILING_CHECK_MS = 1_000;
+const DAMAGED_LISTED_MAX = 1_000;
 
 export class NodeEngine {
   readonly nodeId: NodeId;
@@ -198,6 +200,11 @@ export class NodeEngine {
     this.#scheduler.resume();
   }
 
+  /** Database keys of entries that were found to be damaged and could not be replaced yet. */
+  damagedEntries(): readonly Uint8Array[] {
+    return this.#store.damagedList(DAMAGED_LISTED_MAX);
+  }
+
   get isPaused(): boolean {
     return this.#paused;
   }
@@ -269,6 +276,8 @@ export class NodeEngine {
         log.warn({ error: reason }, `store: ${event.event}`);
         // What the disk has after an I/O error is certain only to a process that reads it anew.
         if (reason.includes('Input/output error')) this.#ports.fatal(`the disk failed: ${reason}`);
+        // The next start repairs it, and has it healed from the peers.
+        else if (event.error instanceof DataError && event.error.code === 'RING_STORE_DAMAGED') this.#ports.fatal(reason);
         return;
       }
       case 'rolled-back':
@@ -295,8 +304,8 @@ export class NodeEngine {
     this.#distrust(verdict === 'older' ? `node ${peer} has seen writes of this directory that it no longer has` : `node ${peer} knows this node with another directory`);
   }
 
-  #exchanged(peer: NodeId, generation: number): void {
-    if (!this.#trust.exchanged(peer, generation)) return;
+  #exchanged(peer: NodeId, generation: number, standing: PeerStanding): void {
+    if (!this.#trust.exchanged(peer, generation, standing)) return;
     this.#ports.log.info({}, 'the store is trusted: it was compared with its peers');
     this.#trustHealed++;
     this.#disk.clearUntrusted().catch((error: unknown) => this.#ports.log.error({ error: messageOf(error) }, 'the untrusted mark could not be removed'));
@@ -383,7 +392,7 @@ export class NodeEngine {
         random: this.#ports.random,
         trust: this.#trust,
         isAlive: (node) => this.#liveness.isAlive(node),
-        exchanged: (peer, generation) => this.#exchanged(peer, generation),
+        exchanged: (peer, generation, standing) => this.#exchanged(peer, generation, standing),
         report: (message, details) => this.#ports.log.info(details, message),
       },
       {
@@ -405,7 +414,11 @@ export class NodeEngine {
         calls: this.#calls,
         time: this.#ports.time,
         scrubFiles: this.#disk.scrubFiles,
-        filesDamaged: (findings) => this.#distrust(findings.join('; ')),
+        filesDamaged: (findings) => {
+          // The trees still count what the files have lost, and would call it equal.
+          this.#store.recount();
+          this.#distrust(findings.join('; '));
+        },
         report: (message, details) => this.#ports.log.warn(details, message),
       },
       { self: this.nodeId, intervalMs: scrub.intervalMs, bytesPerSecond: scrub.maxBytesPerSecond },

@@ -1,17 +1,21 @@
 /**
- * The identity file beside the database: whose directory this is.
+ * Two small files beside the database: whose directory this is, and whether its database can be trusted.
  *
- *   new     written before the database is made; nothing was ever acknowledged from here
- *   ready   the database exists and must never be made again (ARCHITECTURE F4: a lost CURRENT would delete every table)
+ *   identity.json    new     written before the database is made; nothing was ever acknowledged from here
+ *                    ready   the database exists and must never be made again (ARCHITECTURE F4: a lost CURRENT would
+ *                            delete every table)
+ *   untrusted.json   there while the database's silence about a key means nothing, and why: it is new, or was damaged.
+ *                    Written before LevelDB may open what is damaged, since its open removes the evidence.
  */
 import { randomInt } from 'node:crypto';
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { INCARNATION_MAX, incarnation, isIncarnation, type Incarnation, type NodeId } from '../data/index.ts';
+import { INCARNATION_MAX, incarnation, isIncarnation, syncDirectory, writeDurably, type Incarnation, type NodeId } from '../data/index.ts';
 import { NodeError, codeOf, messageOf } from './errors.ts';
 
 export const DIRECTORY_FORMAT = 1;
-const IDENTITY_NAME = 'identity.json';
+export const IDENTITY_NAME = 'identity.json';
+const UNTRUSTED_NAME = 'untrusted.json';
 
 export interface Identity {
   readonly format: number;
@@ -25,18 +29,16 @@ export function newIdentity(clusterId: string, node: NodeId): Identity {
   return { format: DIRECTORY_FORMAT, clusterId, nodeId: node, incarnation: incarnation(randomInt(INCARNATION_MAX + 1)), state: 'new' };
 }
 
-/** null when there is none. Throws `RING_DIRECTORY_UNUSABLE` or `RING_DIRECTORY_NEWER`. */
-export async function readIdentity(directory: string): Promise<Identity | null> {
-  let text: string;
-  try {
-    text = await readFile(join(directory, IDENTITY_NAME), 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw new NodeError('RING_DIRECTORY_UNUSABLE', `cannot read ${join(directory, IDENTITY_NAME)}: ${messageOf(error)}`, error);
-  }
-  const identity = parseIdentity(text);
-  if (identity === null) throw new NodeError('RING_DIRECTORY_UNUSABLE', `${join(directory, IDENTITY_NAME)} is not an identity file; remove it to have it restored from the database`);
-  return identity;
+/** The same node with an incarnation that it has not had: no version that it issued before can be issued again. */
+export function withNewIncarnation(identity: Identity): Identity {
+  const other = (identity.incarnation + 1 + randomInt(INCARNATION_MAX)) % (INCARNATION_MAX + 1);
+  return { ...identity, incarnation: incarnation(other) };
+}
+
+/** Throws `RING_DIRECTORY_UNUSABLE` or `RING_DIRECTORY_NEWER`. */
+export async function readIdentity(directory: string): Promise<Identity | 'missing' | 'unreadable'> {
+  const text = await readText(join(directory, IDENTITY_NAME));
+  return text === null ? 'missing' : (parseIdentity(text) ?? 'unreadable');
 }
 
 /** null when the text is no identity. A newer format throws `RING_DIRECTORY_NEWER`. */
@@ -57,19 +59,9 @@ export function parseIdentity(text: string): Identity | null {
   return { format, clusterId, nodeId, incarnation: number, state };
 }
 
-/** Durable when it resolves: written aside, synced, renamed, directory synced. */
+/** Durable when it resolves. */
 export async function writeIdentity(directory: string, identity: Identity): Promise<void> {
-  const path = join(directory, IDENTITY_NAME);
-  const aside = `${path}.tmp`;
-  const file = await open(aside, 'w');
-  try {
-    await file.writeFile(JSON.stringify(identity));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(aside, path);
-  await syncDirectory(directory);
+  await writeDurably(directory, IDENTITY_NAME, JSON.stringify(identity));
 }
 
 /**
@@ -96,15 +88,6 @@ async function mkdirUnlessThere(directory: string): Promise<void> {
   await syncDirectory(dirname(directory));
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** Throws `RING_DIRECTORY_FOREIGN` unless the directory is this node's. */
 export function checkIdentity(directory: string, identity: Identity, clusterId: string, node: NodeId): void {
   if (identity.clusterId !== clusterId) {
@@ -112,5 +95,74 @@ export function checkIdentity(directory: string, identity: Identity, clusterId: 
   }
   if (identity.nodeId !== node) {
     throw new NodeError('RING_DIRECTORY_FOREIGN', `${directory} belongs to node ${identity.nodeId}, not node ${node}; choose that node's directory`);
+  }
+}
+
+/** Whether the database's silence about a key means that there is none. */
+export type StoreCondition =
+  | { readonly state: 'sound' }
+  | { readonly state: 'new' }
+  /** One sentence each, for the operator. */
+  | { readonly state: 'damaged'; readonly findings: readonly string[] };
+
+/** What untrusted.json says. */
+export interface Distrust {
+  readonly reason: 'new' | 'damaged';
+  readonly findings: readonly string[];
+  /** The clock ceiling may be among what is lost: the next open must go on under a new incarnation. */
+  readonly incarnation: 'current' | 'to-be-renewed';
+}
+
+const FINDINGS_MAX = 100;
+const FINDING_LENGTH_MAX = 500;
+
+export function conditionOf(distrust: Distrust | null): StoreCondition {
+  if (distrust === null) return { state: 'sound' };
+  return distrust.reason === 'new' ? { state: 'new' } : { state: 'damaged', findings: distrust.findings };
+}
+
+/** What is known already, and more damage. */
+export function withDamage(before: Distrust | null, findings: readonly string[]): Distrust {
+  const all = new Set([...(before?.findings ?? []), ...findings.map((finding) => finding.slice(0, FINDING_LENGTH_MAX))]);
+  return { reason: 'damaged', findings: [...all].slice(0, FINDINGS_MAX), incarnation: 'to-be-renewed' };
+}
+
+/** null when there is none. A file that cannot be understood says that much: damaged. Throws `RING_DIRECTORY_UNUSABLE`. */
+export async function readDistrust(directory: string): Promise<Distrust | null> {
+  const text = await readText(join(directory, UNTRUSTED_NAME));
+  return text === null ? null : (parseDistrust(text) ?? withDamage(null, [`${UNTRUSTED_NAME}: cannot be read`]));
+}
+
+/** Durable when it resolves. */
+export async function writeDistrust(directory: string, distrust: Distrust): Promise<void> {
+  await writeDurably(directory, UNTRUSTED_NAME, JSON.stringify(distrust));
+}
+
+/** Durable when it resolves. */
+export async function removeDistrust(directory: string): Promise<void> {
+  await rm(join(directory, UNTRUSTED_NAME), { force: true });
+  await syncDirectory(directory);
+}
+
+function parseDistrust(text: string): Distrust | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const { reason, findings, incarnation } = value as Record<keyof Distrust, unknown>;
+  if ((reason !== 'new' && reason !== 'damaged') || (incarnation !== 'current' && incarnation !== 'to-be-renewed')) return null;
+  if (!Array.isArray(findings) || !findings.every((finding) => typeof finding === 'string')) return null;
+  return { reason, findings, incarnation };
+}
+
+async function readText(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw new NodeError('RING_DIRECTORY_UNUSABLE', `cannot read ${path}: ${messageOf(error)}`, error);
   }
 }

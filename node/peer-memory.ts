@@ -11,7 +11,7 @@
  *  M2  A node that was opened at a sequence below what a peer remembers of an earlier run has lost groups.
  *  M3  What is remembered is on disk within some seconds; after a crash of this node it may be forgotten, never wrong.
  */
-import { decodeCheckedNumbers, encodeCheckedNumbers, type Incarnation, type NodeId, type Store, type WriteIntent } from '../data/index.ts';
+import { decodeCheckedNumbers, encodeCheckedNumbers, peerMetaName, type Incarnation, type NodeId, type Store, type WriteIntent } from '../data/index.ts';
 
 export interface Remembered {
   readonly incarnation: number;
@@ -55,7 +55,7 @@ export class PeerMemory {
   constructor(store: Store, peers: readonly NodeId[]) {
     this.#store = store;
     for (const node of peers) {
-      const name = metaName(node);
+      const name = peerMetaName(node);
       const stored = store.readMeta(name);
       const numbers = stored === undefined ? null : decodeCheckedNumbers(name, stored);
       if (numbers === null) continue;
@@ -87,7 +87,7 @@ export class PeerMemory {
     const intents: WriteIntent[] = [];
     for (const node of this.#changed) {
       const remembered = this.#byNode.get(node);
-      if (remembered !== undefined) intents.push({ kind: 'meta', name: metaName(node), value: encode(node, remembered) });
+      if (remembered !== undefined) intents.push({ kind: 'meta', name: peerMetaName(node), value: encode(node, remembered) });
     }
     this.#changed.clear();
     // What could not be written is written when it changes again (M3).
@@ -100,10 +100,6 @@ export class PeerMemory {
   }
 }
 
-function metaName(node: NodeId): string {
-  return `peer/${node}`;
-}
-
 function encode(node: NodeId, { incarnation, run, sequence, before }: Remembered): Uint8Array {
-  return encodeCheckedNumbers(metaName(node), [incarnation, run, sequence, before]);
+  return encodeCheckedNumbers(peerMetaName(node), [incarnation, run, sequence, before]);
 }

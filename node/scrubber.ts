@@ -6,8 +6,9 @@
  *
  * Invariants
  *  H1  A record that can't be read is never deleted while it could be the only trace of what was acknowledged.
- *      What is deleted: a damaged hint (its partition is marked for the sweep), an entry where no key of its place
- *      could be, and an index entry of which every other replica says that there is no record.
+ *      What is deleted: a damaged hint, or one whose record is damaged (its partition is marked for the sweep), an
+ *      entry where no key of its place could be, and an index entry of which every other replica, and there is one,
+ *      says that there is no record.
  *  H2  A damaged file makes the store untrusted: which keys it has lost is not known.
  */
 import { recordIntents, type Placement } from '../coordinator/index.ts';
@@ -123,23 +124,34 @@ export class Scrubber {
     while (!this.#stop.signal.aborted) {
       await this.#wait(LOOK_MS);
       if (this.#paused || store.state !== 'open') continue;
-      await this.#dropForeignHints();
-      const damaged = store.damagedList(HEAL_ROUND);
-      if (damaged.length === 0) continue;
-      let healed = 0;
-      for (const databaseKey of damaged) {
-        if (this.#stop.signal.aborted || store.state !== 'open') break;
-        if (await this.#heal(databaseKey)) healed++;
+      try {
+        await this.#dropForeignHints();
+        if (!(await this.#healSome())) await this.#wait(HEAL_AGAIN_MS);
+      } catch (error) {
+        // The store is being reopened, or a lookup failed.
+        this.#ports.report('healing was cut short', { reason: messageOf(error) });
+        await this.#wait(HEAL_AGAIN_MS);
       }
-      if (healed < damaged.length) await this.#wait(HEAL_AGAIN_MS);
     }
+  }
+
+  /** One round; true when no entry of it is damaged any more. */
+  async #healSome(): Promise<boolean> {
+    const { store } = this.#ports;
+    let areAllHealed = true;
+    for (const databaseKey of store.damagedList(HEAL_ROUND)) {
+      if (this.#stop.signal.aborted || store.state !== 'open') return false;
+      if (!(await this.#heal(databaseKey))) areAllHealed = false;
+    }
+    return areAllHealed;
   }
 
   /** True when the entry is no longer damaged. */
   async #heal(databaseKey: Uint8Array): Promise<boolean> {
     const { store } = this.#ports;
     const place = parseDamagedKey(databaseKey, store);
-    if (place === null) return this.#drop(databaseKey);
+    // A hint is not fetched anew: whoever has the record sweeps with the target.
+    if (place === null || databaseKey[0] === KEYSPACE.hint) return this.#drop(databaseKey);
     const answers = await this.#askOthers(place.key);
     if (answers.newest !== null) {
       const [outcome] = await store.writeAll(recordIntents([{ key: place.key, record: answers.newest }]));
@@ -151,10 +163,7 @@ export class Scrubber {
       return false;
     }
     // H1: nobody else ever had it.
-    if (!answers.areComplete) return false;
-    if (databaseKey[0] === KEYSPACE.hint) return this.#drop(databaseKey);
-    if (store.isRecordMissing(place.key)) return this.#dropIndex(place.key);
-    return false;
+    return answers.areComplete && store.isRecordMissing(place.key) ? this.#dropIndex(place.key) : false;
   }
 
   async #drop(databaseKey: Uint8Array): Promise<boolean> {
@@ -170,13 +179,13 @@ export class Scrubber {
     return outcome?.status === 'applied';
   }
 
-  /** `areComplete`: every other replica gave an answer that counts. */
+  /** `areComplete`: there are other replicas, and each gave an answer that counts. */
   async #askOthers(key: Uint8Array): Promise<{ readonly newest: RecordBytes | null; readonly areComplete: boolean }> {
     const { placement, calls } = this.#ports;
     const others = placement.ofKey(key).replicas.filter((node) => node !== this.#options.self);
     const replies = await Promise.all(others.map(async (node) => calls.call(node, HEAL_CALL_MS, (id) => [TYPE.read, id, key])));
     let newest: RecordBytes | null = null;
-    let areComplete = true;
+    let areComplete = others.length > 0;
     for (const reply of replies) {
       if (reply?.[0] !== TYPE.found) {
         areComplete = false;

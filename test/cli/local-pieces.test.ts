@@ -72,7 +72,7 @@ describe('the table of status', () => {
       records: 12,
       scanned: true,
       untrusted: null,
-    damagedRecords: 0,
+      damagedRecords: 0,
       durability: 'fsync',
       clockSuspicious: false,
       peers: [peer],
@@ -89,5 +89,42 @@ describe('the table of status', () => {
     });
     expect(lines.find((line) => line.startsWith('1'))).toMatch(/^1 +ws:\/\/127.0.0.1:7401 +dead +no answer +7$/);
     expect(lines.at(-1)).toBe('  node 1 gives no answer');
+    expect(lines.find((line) => line.startsWith('0'))).toMatch(/^0 +\? +alive +open +yes +12 +0 +0 +ok +fsync$/);
+  });
+
+  it('says of which node the store is untrusted, why, and how much is damaged', () => {
+    const node = {
+      incarnation: 1,
+      version: '0.1.0',
+      store: 'open',
+      records: 12,
+      scanned: true,
+      damagedRecords: 0,
+      untrusted: null,
+      durability: 'fsync',
+      clockSuspicious: false,
+      peers: [],
+      counters: {},
+    } as const;
+    const lines = statusTable({
+      clusterId: 'c',
+      epoch: 1,
+      replicationFactor: 3,
+      partitions: 192,
+      askedNode: 0,
+      nodes: [
+        { ...node, node: 0 },
+        { ...node, node: 1, untrusted: 'a new directory', damagedRecords: 1 },
+        { ...node, node: 2, damagedRecords: 3 },
+      ],
+      converged: { converged: false, reasons: ['node 1 does not trust its store yet'] },
+    });
+    const columnsOf = (id: number): readonly string[] | undefined => lines.find((line) => line.startsWith(String(id)))?.split(/ {2,}/);
+    expect(lines.find((line) => line.startsWith('node'))?.split(/ {2,}/).slice(4, 7)).toStrictEqual(['trusted', 'records', 'damaged']);
+    expect([0, 1, 2].map((id) => columnsOf(id)?.slice(4, 7))).toStrictEqual([['yes', '12', '0'], ['no', '12', '1'], ['yes', '12', '3']]);
+    expect(lines).toContain('node 1 is not counted in quorums until it was compared with its peers: a new directory');
+    expect(lines).toContain('node 1 has 1 damaged entry that the other replicas could not replace yet');
+    expect(lines).toContain('node 2 has 3 damaged entries that the other replicas could not replace yet');
+    expect(lines.filter((line) => line.startsWith('node 0 '))).toStrictEqual([]);
   });
 });

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KvBatch, openLevelKv, type KvEntry } from '../../data/index.ts';
-import { LEVEL, LEVEL_OPTIONS, MEMORY, temporaryDirectory } from '../support/kv-places.ts';
+import { LEVEL, LEVEL_OPTIONS, MEMORY, VIRTUAL, temporaryDirectory } from '../support/kv-places.ts';
 import { EVERYTHING, UNLIMITED, batchOf, describeOrderedKv } from './ordered-kv.contract.ts';
 
 describeOrderedKv(MEMORY);
 describeOrderedKv(LEVEL);
+describeOrderedKv(VIRTUAL);
 
 const someKeys = fc.uint8Array({ minLength: 1, maxLength: 3, max: 4 });
 const batches = fc.array(fc.tuple(someKeys, fc.option(fc.uint8Array({ minLength: 1, maxLength: 12 }), { nil: null, freq: 3 })), { maxLength: 40 });
@@ -29,28 +30,32 @@ const commands = fc.oneof(
 
 const plain = (entries: readonly KvEntry[]): number[][][] => entries.map(({ key, value }) => [[...key], [...value]]);
 
-describe('MemoryKv and LevelKv', () => {
+describe('MemoryKv, LevelKv and VirtualKv', () => {
   it('answer the same to any sequence of writes, reads, scans and reopens', async () => {
     let compared = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(commands, { maxLength: 40 }), async (sequence) => {
         await using memoryPlace = await MEMORY.place();
         await using levelPlace = await LEVEL.place();
-        const [memory, level] = [await memoryPlace.open(), await levelPlace.open()];
+        await using virtualPlace = await VIRTUAL.place();
+        const [memory, level, virtual] = [await memoryPlace.open(), await levelPlace.open(), await virtualPlace.open()];
+        const all = [memory, level, virtual];
         for (const command of sequence) {
-          if (command.kind === 'reopen') await Promise.all([memory.reopen(), level.reopen()]);
-          if (command.kind === 'write') await Promise.all([memory, level].map(async (kv) => kv.write(batchOf(...command.puts), 'os')));
+          if (command.kind === 'reopen') await Promise.all(all.map(async (kv) => kv.reopen()));
+          if (command.kind === 'write') await Promise.all(all.map(async (kv) => kv.write(batchOf(...command.puts), 'os')));
           if (command.kind === 'get') {
-            expect([...(memory.get(command.key) ?? [-1])]).toStrictEqual([...(level.get(command.key) ?? [-1])]);
+            const [a, b, c] = all.map((kv) => [...(kv.get(command.key) ?? [-1])]);
+            expect([a, c]).toStrictEqual([b, b]);
             compared++;
           }
           if (command.kind === 'scan') {
-            const [a, b] = await Promise.all([memory, level].map(async (kv) => kv.scan(command, command)));
-            expect(plain(a ?? [])).toStrictEqual(plain(b ?? []));
+            const [a, b, c] = (await Promise.all(all.map(async (kv) => kv.scan(command, command)))).map(plain);
+            expect([a, c]).toStrictEqual([b, b]);
             compared++;
           }
         }
-        expect(plain(await memory.scan(EVERYTHING, UNLIMITED))).toStrictEqual(plain(await level.scan(EVERYTHING, UNLIMITED)));
+        const [a, b, c] = (await Promise.all(all.map(async (kv) => kv.scan(EVERYTHING, UNLIMITED)))).map(plain);
+        expect([a, c]).toStrictEqual([b, b]);
       }),
       { numRuns: 25 },
     );

@@ -1,9 +1,14 @@
-/** One fear a test: who may use a data directory, and what a start that must fail leaves behind. Real daemons. */
-import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+/** One fear a test: who may use a data directory, what a start that must fail leaves behind, and what damage does. */
+import { cp, mkdir, readFile, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { KvBatch, META, encodeCheckedNumbers, metaKey, nodeId, type OrderedKv } from '../../data/index.ts';
+import { openDirectory, type OpenDirectory } from '../../node/directory.ts';
+import type { Identity } from '../../node/identity.ts';
+import { LEVEL_OPTIONS } from '../support/kv-places.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
 import { freePort, loneNodeArguments, requireBuild, runDaemonToEnd, startDaemon, temporaryDirectory } from '../support/processes.ts';
 
 beforeAll(requireBuild);
@@ -31,7 +36,7 @@ async function expectStillGood(path: string, port: number): Promise<void> {
   await node.client.put('after', 'works');
 }
 
-describe.concurrent('a data directory', () => {
+describe.concurrent('a data directory of a daemon', () => {
   it('is not given to a second daemon, which names the first; the first goes on serving', async () => {
     await using directory = await temporaryDirectory();
     await using first = await startDaemon(loneNodeArguments(directory.path, await freePort()));
@@ -132,44 +137,6 @@ describe.concurrent('a data directory', () => {
     expect(JSON.parse(await readFile(path, 'utf8'))).toStrictEqual(before);
   });
 
-  it('with nonsense in its identity file is refused with RING_DIRECTORY_UNUSABLE', async () => {
-    await using used = await usedDirectory();
-    await writeFile(join(used.path, 'identity.json'), '{"format":1');
-    const { status, output } = await runDaemonToEnd(loneNodeArguments(used.path, used.port));
-    expect([status, output.includes('RING_DIRECTORY_UNUSABLE')]).toStrictEqual([1, true]);
-    await rm(join(used.path, 'identity.json'));
-    await expectStillGood(used.path, used.port);
-  });
-
-  it('whose CURRENT is gone is refused, and no table is deleted', async () => {
-    await using used = await usedDirectory();
-    // A restart turns the log into a table.
-    await expectStillGood(used.path, used.port);
-    const database = join(used.path, 'db');
-    const before = await readFile(join(database, 'CURRENT'));
-    const tables = async (): Promise<string[]> => (await readdir(database)).filter((name) => /\.(?:ldb|log)$|^MANIFEST/.test(name)).toSorted();
-    const tablesBefore = await tables();
-    expect(tablesBefore.some((name) => name.endsWith('.ldb'))).toBe(true);
-    await rm(join(database, 'CURRENT'));
-    const { status, output } = await runDaemonToEnd(loneNodeArguments(used.path, used.port));
-    expect(status).toBe(1);
-    expect(output).toContain('RING_STORE_MISSING');
-    expect(await tables()).toStrictEqual(tablesBefore);
-    await writeFile(join(database, 'CURRENT'), before);
-    await expectStillGood(used.path, used.port);
-  });
-
-  it('whose database and CURRENT are gone with the identity file left is refused, not made anew', async () => {
-    await using used = await usedDirectory();
-    await cp(join(used.path, 'db'), join(used.path, 'aside'), { recursive: true });
-    await rm(join(used.path, 'db'), { recursive: true });
-    const { status, output } = await runDaemonToEnd(loneNodeArguments(used.path, used.port));
-    expect([status, output.includes('RING_STORE_MISSING')]).toStrictEqual([1, true]);
-    await rm(join(used.path, 'db'), { recursive: true, force: true });
-    await cp(join(used.path, 'aside'), join(used.path, 'db'), { recursive: true });
-    await expectStillGood(used.path, used.port);
-  });
-
   it.each([
     ['is a file', (path: string) => join(path, 'identity.json')],
     ['lies below a file', (path: string) => join(path, 'identity.json', 'below')],
@@ -197,5 +164,307 @@ describe.concurrent('a data directory', () => {
       await new Promise((resolve) => squatter.close(resolve));
     }
     await expectStillGood(used.path, used.port);
+  });
+});
+
+const OWNER = { clusterId: 'test', nodeId: nodeId(0), onCompromised: () => undefined };
+
+async function openHere(path: string): Promise<OpenDirectory> {
+  return openDirectory(path, OWNER, LEVEL_OPTIONS);
+}
+
+async function closeHere(directory: OpenDirectory): Promise<void> {
+  await directory.kv.close();
+  await directory.release();
+}
+
+const keyOf = (number: number): Uint8Array => Buffer.from(`key-${number}`);
+const valueOf = (number: number): string => `value-${number}-${'x'.repeat(200)}`;
+const TABLED = 400;
+const LOGGED = 400;
+
+async function putKeys(kv: OrderedKv, from: number, to: number): Promise<void> {
+  for (let number = from; number < to; number++) {
+    const batch = new KvBatch();
+    batch.put(keyOf(number), Buffer.from(valueOf(number)));
+    batch.put(metaKey(META.ceiling), encodeCheckedNumbers(META.ceiling, [1_000_000 + number]));
+    await kv.write(batch, 'os');
+  }
+}
+
+/** How many of the keys are there; none has a wrong value. */
+function countKeys(kv: OrderedKv): number {
+  let count = 0;
+  for (let number = 0; number < TABLED + LOGGED; number++) {
+    const value = kv.get(keyOf(number));
+    if (value === undefined) continue;
+    expect(Buffer.from(value).toString()).toBe(valueOf(number));
+    count += 1;
+  }
+  return count;
+}
+
+/** Two runs: the keys of the first lie in a table, those of the second in a log. Trusted, closed. */
+async function filledDirectory(): Promise<{ readonly path: string; readonly database: string; readonly identity: Identity } & AsyncDisposable> {
+  const directory = await temporaryDirectory();
+  const first = await openHere(directory.path);
+  expect(first.condition).toStrictEqual({ state: 'new' });
+  await putKeys(first.kv, 0, TABLED);
+  await first.clearUntrusted();
+  await closeHere(first);
+  const second = await openHere(directory.path);
+  expect(second.condition).toStrictEqual({ state: 'sound' });
+  await putKeys(second.kv, TABLED, TABLED + LOGGED);
+  await closeHere(second);
+  return { path: directory.path, database: join(directory.path, 'db'), identity: second.identity, [Symbol.asyncDispose]: directory[Symbol.asyncDispose] };
+}
+
+async function fileOf(database: string, pattern: RegExp): Promise<string> {
+  const name = (await readdir(database)).find((other) => pattern.test(other));
+  if (name === undefined) throw new Error(`no ${String(pattern)} in ${database}`);
+  return join(database, name);
+}
+
+async function changeByte(path: string, place: number): Promise<void> {
+  const bytes = await readFile(path);
+  const at = Math.floor(bytes.length * place);
+  bytes.writeUInt8((bytes[at] ?? 0) ^ 4, at);
+  await writeFile(path, bytes);
+}
+
+const ALL = TABLED + LOGGED;
+
+describe('a damaged data directory', () => {
+  it.each<[string, (database: string) => Promise<void>, readonly [min: number, max: number]]>([
+    ['a damaged log', async (path) => changeByte(await fileOf(path, /\.log$/), 0.5), [TABLED + 100, ALL - 1]],
+    ['no log', async (path) => rm(await fileOf(path, /\.log$/)), [TABLED, TABLED]],
+    ['no CURRENT', async (path) => rm(join(path, 'CURRENT')), [ALL, ALL]],
+    ['an empty CURRENT', async (path) => truncate(join(path, 'CURRENT'), 0), [ALL, ALL]],
+    ['no MANIFEST', async (path) => rm(await fileOf(path, /^MANIFEST/)), [ALL, ALL]],
+    ['a damaged MANIFEST', async (path) => changeByte(await fileOf(path, /^MANIFEST/), 0.3), [ALL, ALL]],
+    ['a MANIFEST cut short', async (path) => truncate(await fileOf(path, /^MANIFEST/), 70), [ALL, ALL]],
+    ['an empty MANIFEST', async (path) => truncate(await fileOf(path, /^MANIFEST/), 0), [ALL, ALL]],
+    ['no table', async (path) => rm(await fileOf(path, /\.ldb$/)), [LOGGED, LOGGED]],
+    ['a table cut short', async (path) => truncate(await fileOf(path, /\.ldb$/), 5000), [LOGGED, LOGGED]],
+    ['an empty table', async (path) => truncate(await fileOf(path, /\.ldb$/), 0), [LOGGED, LOGGED]],
+    ['a damaged log and no CURRENT', async (path) => {
+      await changeByte(await fileOf(path, /\.log$/), 0.5);
+      await rm(join(path, 'CURRENT'));
+    }, [TABLED + 100, ALL - 1]],
+    ['a torn log and no CURRENT', async (path) => {
+      await changeByte(await fileOf(path, /\.log$/), 0.999);
+      await rm(join(path, 'CURRENT'));
+    }, [ALL - 1, ALL - 1]],
+    ['a damaged block in a table', async (path) => changeByte(await fileOf(path, /\.ldb$/), 0.3), [LOGGED + 1, ALL - 1]],
+    ['a damaged block in a table and a damaged log', async (path) => {
+      await changeByte(await fileOf(path, /\.ldb$/), 0.3);
+      await changeByte(await fileOf(path, /\.log$/), 0.3);
+    }, [100, ALL - 2]],
+    ['no file but its lock', async (path) => {
+      for (const name of await readdir(path)) if (name !== 'LOCK') await rm(join(path, name));
+    }, [0, 0]],
+    ['nonsense in all of its files', async (path) => {
+      for (const name of await readdir(path)) if (name !== 'LOCK') await writeFile(join(path, name), 'nonsense '.repeat(900));
+    }, [0, 0]],
+    ['no database at all', async (path) => rm(path, { recursive: true }), [0, 0]],
+  ])('with %s opens, says so until it is trusted again, and has a new incarnation', async (_, harm, [keysMin, keysMax]) => {
+    await using filled = await filledDirectory();
+    await harm(filled.database);
+    const opened = await openHere(filled.path);
+    const { condition, identity } = opened;
+    expect(condition.state).toBe('damaged');
+    expect(condition.state === 'damaged' && condition.findings.length > 0).toBe(true);
+    expect(identity).toStrictEqual({ ...filled.identity, incarnation: identity.incarnation });
+    expect(identity.incarnation).not.toBe(filled.identity.incarnation);
+    const keys = countKeys(opened.kv);
+    expect([keys >= keysMin, keys <= keysMax, keys]).toStrictEqual([true, true, keys]);
+    await putKeys(opened.kv, 0, 10);
+    const keysAfter = countKeys(opened.kv);
+    await closeHere(opened);
+    // Nothing is wrong with the files any more, but the silence of the database still means nothing.
+    const again = await openHere(filled.path);
+    expect([again.condition, again.identity]).toStrictEqual([condition, identity]);
+    expect(countKeys(again.kv)).toBe(keysAfter);
+    await again.clearUntrusted();
+    await closeHere(again);
+    const trusted = await openHere(filled.path);
+    expect([trusted.condition, trusted.identity]).toStrictEqual([{ state: 'sound' }, identity]);
+    await closeHere(trusted);
+  });
+
+  it('with any of 40 random damages opens with no wrong value, and says so unless only the end of its log is hit', async () => {
+    await using filled = await filledDirectory();
+    await using copy = await temporaryDirectory();
+    const names = (await readdir(filled.database)).filter((name) => !name.startsWith('LO'));
+    let losses = 0;
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = new SeededRandom(seed);
+      await rm(copy.path, { recursive: true });
+      await cp(filled.path, copy.path, { recursive: true });
+      const harmed = Array.from({ length: 1 + random.below(2) }, () => random.pick(names));
+      for (const name of harmed) {
+        const bytes = await readFile(join(filled.database, name));
+        const at = random.below(bytes.length);
+        const kind = random.pick(['flip', 'cut', 'zero'] as const);
+        if (kind === 'flip') bytes.writeUInt8((bytes[at] ?? 0) ^ (1 << random.below(8)), at);
+        if (kind === 'zero') bytes.fill(0, at, Math.min(bytes.length, at + 3000));
+        await writeFile(join(copy.path, 'db', name), kind === 'cut' ? bytes.subarray(0, at) : bytes);
+      }
+      const opened = await openHere(copy.path);
+      const keys = countKeys(opened.kv);
+      const isLogAlone = harmed.every((name) => name.endsWith('.log'));
+      expect([seed, harmed, keys === ALL || isLogAlone || opened.condition.state === 'damaged']).toStrictEqual([seed, harmed, true]);
+      losses += keys < ALL ? 1 : 0;
+      await closeHere(opened);
+    }
+    expect(losses).toBeGreaterThan(10);
+  });
+
+  it('with a log whose end is torn is sound', async () => {
+    await using filled = await filledDirectory();
+    const log = await fileOf(filled.database, /\.log$/);
+    await truncate(log, (await readFile(log)).length - 100);
+    const opened = await openHere(filled.path);
+    expect([opened.condition, opened.identity, countKeys(opened.kv)]).toStrictEqual([{ state: 'sound' }, filled.identity, ALL - 1]);
+    await closeHere(opened);
+  });
+
+  it('keeps what was damaged aside', async () => {
+    await using filled = await filledDirectory();
+    const table = await fileOf(filled.database, /\.ldb$/);
+    const log = await fileOf(filled.database, /\.log$/);
+    await changeByte(log, 0.5);
+    await truncate(table, 5000);
+    const damaged = [await readFile(log), await readFile(table)];
+    await closeHere(await openHere(filled.path));
+    const aside = join(filled.path, 'set-aside');
+    const kept = await Promise.all([log, table].map(async (path) => readFile(join(aside, `${path.split('/').at(-1)}-1`))));
+    expect(kept.map((bytes, index) => damaged[index]?.equals(bytes))).toStrictEqual([true, true]);
+    await rm(filled.database, { recursive: true });
+    await mkdir(filled.database);
+    await writeFile(join(filled.database, 'note'), 'of the owner');
+    await closeHere(await openHere(filled.path));
+    expect(await readFile(join(aside, 'db-1', 'note'), 'utf8')).toBe('of the owner');
+  });
+
+  it.each<[string, (filled: { path: string; database: string }) => Promise<void>]>([
+    ['no identity file', async ({ path }) => rm(join(path, 'identity.json'))],
+    ['half an identity file', async ({ path }) => writeFile(join(path, 'identity.json'), '{"format":1')],
+  ])('with %s has it restored from the database, and a damaged database is repaired for it', async (_, harm) => {
+    await using filled = await filledDirectory();
+    await harm(filled);
+    const restored = await openHere(filled.path);
+    expect([restored.identity, restored.condition, countKeys(restored.kv)]).toStrictEqual([filled.identity, { state: 'sound' }, ALL]);
+    await closeHere(restored);
+    expect(JSON.parse(await readFile(join(filled.path, 'identity.json'), 'utf8'))).toStrictEqual(filled.identity);
+    await harm(filled);
+    await rm(join(filled.database, 'CURRENT'));
+    const repaired = await openHere(filled.path);
+    expect([repaired.condition.state, countKeys(repaired.kv), repaired.identity.nodeId]).toStrictEqual(['damaged', ALL, 0]);
+    expect(repaired.identity.incarnation).not.toBe(filled.identity.incarnation);
+    const copy: unknown = JSON.parse(Buffer.from(repaired.kv.get(metaKey(META.identity)) ?? []).toString());
+    expect(copy).toStrictEqual(repaired.identity);
+    await closeHere(repaired);
+  });
+
+  it('with no identity file and another cluster\'s or nobody\'s database is refused, and is not left locked', async () => {
+    await using filled = await filledDirectory();
+    await rm(join(filled.path, 'identity.json'));
+    await expect(openDirectory(filled.path, { ...OWNER, clusterId: 'other' }, LEVEL_OPTIONS)).rejects.toMatchObject({ code: 'RING_DIRECTORY_FOREIGN' });
+    for (const name of await readdir(filled.database)) if (name !== 'LOCK') await rm(join(filled.database, name));
+    await writeFile(join(filled.database, '000005.ldb'), 'nonsense');
+    await expect(openHere(filled.path)).rejects.toMatchObject({ code: 'RING_DIRECTORY_UNUSABLE' });
+    await rm(filled.database, { recursive: true });
+    await writeFile(join(filled.path, 'identity.json'), 'nonsense');
+    await expect(openHere(filled.path)).rejects.toMatchObject({ code: 'RING_DIRECTORY_UNUSABLE' });
+    expect(await readdir(filled.path)).not.toContain('node.lock');
+  });
+
+  it('stays damaged when the node dies after any step of opening it', async () => {
+    await using filled = await filledDirectory();
+    await changeByte(await fileOf(filled.database, /\.log$/), 0.5);
+    await truncate(await fileOf(filled.database, /\.ldb$/), 5000);
+    await using pristine = await temporaryDirectory();
+    await cp(filled.path, pristine.path, { recursive: true });
+    const opened = await openHere(filled.path);
+    const keys = countKeys(opened.kv);
+    await closeHere(opened);
+    const marker = await readFile(join(filled.path, 'untrusted.json'));
+    // The marker is the first thing that is written, and then the old files may be in any state between.
+    await using between = await temporaryDirectory();
+    const steps: readonly ((path: string) => Promise<void>)[] = [
+      async () => undefined,
+      async (path) => rename(join(path, 'db', 'CURRENT'), join(path, 'aside')),
+      async (path) => rm(await fileOf(join(path, 'db'), /\.ldb$/)),
+      async (path) => rm(await fileOf(join(path, 'db'), /^MANIFEST/)),
+    ];
+    for (let step = 1; step <= steps.length; step++) {
+      await rm(between.path, { recursive: true });
+      await cp(pristine.path, between.path, { recursive: true });
+      await writeFile(join(between.path, 'untrusted.json'), marker.toString().replace('"current"', '"to-be-renewed"'));
+      for (const take of steps.slice(0, step)) await take(between.path);
+      const after = await openHere(between.path);
+      expect([step, after.condition.state, countKeys(after.kv)]).toStrictEqual([step, 'damaged', keys]);
+      expect(after.identity.incarnation).not.toBe(filled.identity.incarnation);
+      await closeHere(after);
+    }
+    // LevelDB has opened it, and the new incarnation was not yet on disk.
+    await writeFile(join(filled.path, 'untrusted.json'), marker.toString().replace('"current"', '"to-be-renewed"'));
+    await writeFile(join(filled.path, 'identity.json'), JSON.stringify(filled.identity));
+    const last = await openHere(filled.path);
+    expect([last.condition.state, last.identity.incarnation === filled.identity.incarnation]).toStrictEqual(['damaged', false]);
+    await closeHere(last);
+  });
+
+  it('is new until it is trusted, also when it is opened again or was half made', async () => {
+    await using directory = await temporaryDirectory();
+    await closeHere(await openHere(directory.path));
+    const again = await openHere(directory.path);
+    expect(again.condition).toStrictEqual({ state: 'new' });
+    const identity = again.identity;
+    await closeHere(again);
+    await writeFile(join(directory.path, 'identity.json'), JSON.stringify({ ...identity, state: 'new' }));
+    await writeFile(join(directory.path, 'db', 'CURRENT'), '');
+    const half = await openHere(directory.path);
+    expect([half.condition, half.identity]).toStrictEqual([{ state: 'new' }, identity]);
+    await closeHere(half);
+  });
+
+  it('remembers damage that was found while it ran, and a note that cannot be read', async () => {
+    await using filled = await filledDirectory();
+    const opened = await openHere(filled.path);
+    await opened.markUntrusted(['000005.ldb: is damaged in the block at byte 0']);
+    await opened.markUntrusted(['000007.ldb: missing']);
+    await closeHere(opened);
+    const again = await openHere(filled.path);
+    expect(again.condition).toStrictEqual({ state: 'damaged', findings: ['000005.ldb: is damaged in the block at byte 0', '000007.ldb: missing'] });
+    expect(again.identity.incarnation).not.toBe(filled.identity.incarnation);
+    await closeHere(again);
+    await writeFile(join(filled.path, 'untrusted.json'), '');
+    const unread = await openHere(filled.path);
+    expect(unread.condition).toStrictEqual({ state: 'damaged', findings: ['untrusted.json: cannot be read'] });
+    await closeHere(unread);
+  });
+
+  it('has its tables checked while it is open', async () => {
+    await using filled = await filledDirectory();
+    const opened = await openHere(filled.path);
+    expect(await opened.scrubFiles(async () => true)).toStrictEqual([]);
+    await changeByte(await fileOf(filled.database, /\.ldb$/), 0.2);
+    expect(await opened.scrubFiles(async () => true)).toStrictEqual([expect.stringMatching(/^\d+\.ldb: is damaged/)]);
+    await closeHere(opened);
+  });
+
+  it('says whether its last run ended in order', async () => {
+    await using filled = await filledDirectory();
+    const orderly = await openHere(filled.path);
+    expect(orderly.lastRunEndedInOrder).toBe(true);
+    // What a killed process leaves: an owner that is gone, who did not say goodbye.
+    const owner = await readFile(join(filled.path, 'owner.json'));
+    await closeHere(orderly);
+    await writeFile(join(filled.path, 'owner.json'), owner);
+    const after = await openHere(filled.path);
+    expect(after.lastRunEndedInOrder).toBe(false);
+    await closeHere(after);
   });
 });

@@ -31,6 +31,7 @@ describe('the import table', () => {
   it('lets pass what the table allows', () => {
     const files = {
       'data/index.ts': "import { crc32 } from 'node:zlib';\n// Date, setTimeout\nconst text = 'Math.random';",
+      'data/leveldb-check.ts': "import { readFile } from 'node:fs/promises';\nimport { join } from 'node:path';",
       'wire/index.ts': "export * from './frame.ts';",
       'wire/frame.ts': "import { Packr } from 'msgpackr';\nimport type { Version } from '../data/index.ts';",
       'client/a.ts': "import type { Duplex } from 'node:stream';",
@@ -51,6 +52,8 @@ describe('the import table', () => {
     ['a dynamic import', { 'coordinator/a.ts': "await import('ws');" }, 'coordinator/a.ts: imports ws'],
     ['a computed import', { 'data/a.ts': 'await import(name);' }, 'data/a.ts: imports computed'],
     ['classic-level in a second file', { 'data/a.ts': "import { ClassicLevel } from 'classic-level';" }, 'data/a.ts: imports classic-level, which only data/level-kv.ts may'],
+    ['a file system in data beside the files that check LevelDB', { 'data/store.ts': "import { readFile } from 'node:fs/promises';" }, 'data/store.ts: imports node:fs/promises'],
+    ['another builtin in the files that check LevelDB', { 'data/leveldb-check.ts': "import { connect } from 'node:net';" }, 'data/leveldb-check.ts: imports node:net'],
     ['a file that is not there', { 'data/a.ts': "import { b } from './b.ts';" }, 'data/a.ts: imports data/b.ts, which is not there'],
     ['the wall clock in the coordinator', { 'coordinator/a.ts': 'const now = `${Date.now()}`;' }, 'coordinator/a.ts: uses Date; time and chance come in through ports'],
     ['chance in data', { 'data/a.ts': 'const x = Math.random();' }, 'data/a.ts: uses Math.random; time and chance come in through ports'],

@@ -3,6 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryKv, openLevelKv, type OrderedKv } from '../../data/index.ts';
+import { VirtualDisk, type VirtualKv } from '../simulation/virtual-disk.ts';
+import { VirtualWorld, settled } from '../simulation/virtual-time.ts';
+import { SeededRandom } from './seeded-random.ts';
 
 export const LEVEL_OPTIONS = { cacheBytes: 1 << 20, writeBufferBytes: 1 << 20 };
 
@@ -53,6 +56,32 @@ export const LEVEL: KvKind = {
       async [Symbol.asyncDispose]() {
         await kv?.close();
         await directory[Symbol.asyncDispose]();
+      },
+    };
+  },
+};
+
+/** LevelDB as the simulation has it. Its world goes on for as long as the place is in use. */
+export const VIRTUAL: KvKind = {
+  name: 'VirtualKv',
+  async place() {
+    const world = new VirtualWorld();
+    const disk = new VirtualDisk(world, 'node-0', new SeededRandom(1));
+    const use = { isOver: false };
+    const going = (async () => {
+      while (!use.isOver) if ((await world.step()) === 'idle') await settled();
+    })();
+    let kv: VirtualKv | null = null;
+    return {
+      async open() {
+        await kv?.close();
+        kv = disk.open(world.process('node-0'));
+        return kv;
+      },
+      async [Symbol.asyncDispose]() {
+        await kv?.close();
+        use.isOver = true;
+        await going;
       },
     };
   },

@@ -8,7 +8,7 @@
  * Every node knows at once which others it can reach, as a socket's close tells it; a slow node is one whose messages
  * the test leaves in the bag. Clocks of frames are not merged, so that only replies can tell a clock that it is behind.
  */
-import { Coordinator, type Placement, type ReplicaRequest } from '../../coordinator/index.ts';
+import { Coordinator, type DistrustReason, type Placement, type ReplicaRequest } from '../../coordinator/index.ts';
 import { MemoryKv, equalBytes, nodeId, readVersion, valueOf, versionOf, type NodeId, type OrderedKv, type Version } from '../../data/index.ts';
 import { ERROR_CODES, TYPE, type ClientReply, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest } from '../../wire/index.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -97,6 +97,9 @@ interface RunningNode extends StoreNode {
 
 interface Seat {
   kv: OrderedKv;
+  /** Of its directory, from 1. */
+  incarnation: number;
+  distrusted: DistrustReason | null;
   running: RunningNode | null;
 }
 
@@ -120,7 +123,7 @@ export class PureCluster {
     this.placement = placementOf(options.nodes, options.replicationFactor);
     this.random = new SeededRandom(options.seed ?? 1);
     this.skewsMs = Array.from({ length: options.nodes }, (_, index) => options.skewsMs?.[index] ?? 0);
-    this.#seats = this.skewsMs.map((_, index) => ({ kv: options.kvs?.[index] ?? new MemoryKv(), running: null }));
+    this.#seats = this.skewsMs.map((_, index) => ({ kv: options.kvs?.[index] ?? new MemoryKv(), incarnation: 1, distrusted: null, running: null }));
   }
 
   static async start(options: PureClusterOptions): Promise<PureCluster> {
@@ -239,6 +242,16 @@ export class PureCluster {
     await this.#run(nodeId(id));
   }
 
+  /** Ends the process if it runs, and starts it on an empty disk: untrusted until it was compared with the others. */
+  async wipe(id: number): Promise<void> {
+    const seat = this.#seat(id);
+    if (seat.running !== null) await this.fail(id);
+    seat.kv = new MemoryKv();
+    seat.incarnation++;
+    seat.distrusted = { kind: 'new' };
+    await this.#run(nodeId(id));
+  }
+
   cut(a: number, b: number): void {
     this.#cut.add(linkName(a, b));
     this.#loseLink(nodeId(a), nodeId(b));
@@ -265,9 +278,19 @@ export class PureCluster {
     return delivered;
   }
 
+  /** The exchanges that an untrusted store waits for, with those that it can reach; true when it is trusted by then. */
+  async compareAll(id: number): Promise<boolean> {
+    for (const other of this.runningIds) if (other !== id) await this.exchange(id, other);
+    return this.node(id).trust.reason === null;
+  }
+
   async exchange(a: number, b: number): Promise<number> {
     if (!this.isReachable(a, b)) return 0;
+    const { trust } = this.node(a);
+    const { generation } = trust;
+    const standing = this.node(b).trust.reason === null ? 'trusted' : 'untrusted';
     const { result } = await runExchange(this.node(a), this.node(b));
+    if (result.outcome !== 'interrupted' && trust.exchanged(nodeId(b), generation, standing)) this.#seat(a).distrusted = null;
     return result.received + result.sent;
   }
 
@@ -332,7 +355,13 @@ export class PureCluster {
     if (seat.running !== null) throw new Error(`node ${id} runs already`);
     const wallMs = (): number => WALL_MS + this.nowMs + (this.skewsMs[id] ?? 0);
     const { hintBytesMax, reservesAtStart = true, requestsInFlightMax = 10_000, requestBytesInFlightMax = 1 << 30 } = this.#options;
-    const node = await openStoreNode(id, this.placement, { kv: seat.kv, wallMs, ...(hintBytesMax === undefined ? {} : { hintBytesMax }) });
+    const node = await openStoreNode(id, this.placement, {
+      kv: seat.kv,
+      wallMs,
+      incarnation: seat.incarnation,
+      ...(seat.distrusted === null ? {} : { distrusted: seat.distrusted }),
+      ...(hintBytesMax === undefined ? {} : { hintBytesMax }),
+    });
     if (reservesAtStart) await node.store.reserveCeiling(0);
     const coordinator = new Coordinator(
       this.placement,

@@ -39,6 +39,8 @@ export interface StoreNodeOptions {
   readonly hintBytesMax?: number;
   /** Trusted unless it says why not. */
   readonly distrusted?: DistrustReason;
+  /** That of a directory that was made anew differs. */
+  readonly incarnation?: number;
 }
 
 /** All microtasks, and with them all that a MemoryKv was asked to do, are done when this resolves. */
@@ -57,7 +59,7 @@ export function placementOf(nodes: number, replicationFactor: number): Placement
 export async function openStoreNode(id: NodeId, placement: Placement, options: StoreNodeOptions = {}): Promise<StoreNode> {
   const kv = options.kv ?? new MemoryKv();
   const wallMs = options.wallMs ?? (() => WALL_MS);
-  const clock = new HybridClock(writerOf(id, incarnation(1)), readCeiling(kv));
+  const clock = new HybridClock(writerOf(id, incarnation(options.incarnation ?? 1)), readCeiling(kv));
   const storeOptions: StoreOptions = {
     partitionCount: placement.topology.partitionCount,
     hashSeed: placement.topology.hashSeed,

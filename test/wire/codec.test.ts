@@ -154,13 +154,20 @@ describe('frames that are refused', () => {
   });
 
   test('a frame between nodes without its header, or with a field of the wrong shape', () => {
-    const head = [0, 1, 5];
+    const head = [0, 1, 5, 7];
     const record = Buffer.alloc(18);
-    for (const frame of [[], [[43, 1]], [[0, 0, 5], [43, 1]], [[0, 1, -1]], [head, [1, 1, 'k', 'v', 0, 0]], [head, [33, 1, Buffer.alloc(0), record, []]],
+    const hello = [32, 1, 1, 'cluster', 'digest', 0, 1, 1, 9];
+    // What is wrong below is the message, and not what stands before it.
+    expect(decodePeerRequests(packr.pack([head, [43, 1], [...hello, [1, 9, 7, 0]], [...hello, []]])).messages).toHaveLength(3);
+    for (const frame of [[], [[43, 1]], [[0, 0, 5, 7], [43, 1]], [[0, 1, -1, 7]], [[0, 1, 5], [43, 1]], [[0, 1, 5, -1]], [[0, 1, 5, 1.5]],
+      [head, hello], [head, [...hello, [1, 9, 7]]], [head, [...hello, [1, 9, 7, -1]]], [head, [...hello, null]], [head, [...hello.slice(0, 8), [], 9]], [head, [1, 1, 'k', 'v', 0, 0]], [head, [33, 1, Buffer.alloc(0), record, []]],
       [head, [33, 1, Buffer.from('k'), Buffer.alloc(17), []]], [head, [33, 1, Buffer.from('k'), record, [4096]]], [head, [36, 1, [Buffer.from('k')]]]]) {
       expect(() => decodePeerRequests(packr.pack(frame))).toThrow(FrameError);
     }
-    for (const message of [[66, 1, 6, null], [66, 1, 2, null], [66, 1, 2, Buffer.alloc(11)], [66, 1, 2, Buffer.alloc(12, 0xff)], [67, 1, 0, null], [67, 1, 1, record], [70, 1, Buffer.alloc(8)]]) {
+    const roots = Buffer.alloc(10);
+    expect(decodePeerReplies(packr.pack([head, [66, 1, 6, null], [66, 1, 7, Buffer.alloc(12)], [67, 1, 4, null], [72, 1, 1, roots, 0, 0], [64, 1, 0, 1, 9, []]])).messages).toHaveLength(5);
+    for (const message of [[66, 1, 8, null], [66, 1, 7, null], [67, 1, 5, null], [67, 1, 2, record], [72, 1, 1, roots, 0], [72, 1, 1, roots, 0, 2], [64, 1, 0, 1, 9], [64, 1, 0, 1, 9, [1]], [64, 1, 0, 1, -9, []],
+      [66, 1, 2, null], [66, 1, 2, Buffer.alloc(11)], [66, 1, 2, Buffer.alloc(12, 0xff)], [67, 1, 0, null], [67, 1, 1, record], [70, 1, Buffer.alloc(8)]]) {
       expect(() => decodePeerReplies(packr.pack([head, message]))).toThrow(FrameError);
     }
   });

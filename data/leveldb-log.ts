@@ -1,0 +1,158 @@
+/**
+ * LevelDB's log format, that of the write-ahead logs and of the MANIFEST: read without LevelDB, because LevelDB drops
+ * what is damaged and says so nowhere but in a text file (ARCHITECTURE F3).
+ *
+ *   file    = blocks of 32 KiB, the last one shorter
+ *   block   = records, then fewer than 7 bytes that mean nothing
+ *   record  = crc32c of type and data, masked (4) · length (2) · type (1) · data; integers little-endian
+ *   type    = 1 full, 2 first, 3 middle, 4 last: a logical record is one full, or first middle* last
+ *
+ * Invariants
+ *  L1  Where LevelDB would use a record, `readLog` hands it out, and no other: a bad record ends its block.
+ *  L2  Bad or missing bytes are a torn tail only when no record follows anywhere, at any offset. Otherwise damage: a
+ *      power cut takes the end of a file, never its middle.
+ *  L3  A bad checksum in the very last record is a torn tail. The two cannot be told apart.
+ */
+import { crc32c, maskCrc } from './crc32c.ts';
+import { readFixed32 } from './leveldb-numbers.ts';
+
+export const LOG_BLOCK_BYTES = 32 * 1024;
+export const LOG_HEADER_BYTES = 7;
+const TYPE = { full: 1, first: 2, middle: 3, last: 4 } as const;
+
+export type LogCheck =
+  | { readonly state: 'sound' }
+  | { readonly state: 'torn-tail'; readonly offset: number }
+  | { readonly state: 'damaged'; readonly offset: number; readonly reason: string };
+
+/** Half-open range of bytes in a file. */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface LogReading {
+  readonly check: LogCheck;
+  /** What LevelDB skips: each from a bad record to the end of its block. */
+  readonly unreadable: readonly ByteRange[];
+}
+
+export function checkLog(bytes: Uint8Array): LogCheck {
+  return readLog(bytes, () => undefined).check;
+}
+
+/** Hands out every whole logical record with the offset of its first byte; `record` may be a view into `bytes`. */
+export function readLog(bytes: Uint8Array, onRecord: (record: Uint8Array, offset: number) => void): LogReading {
+  const reader = new LogReader(bytes, onRecord);
+  for (let block = 0; block < bytes.length; block += LOG_BLOCK_BYTES) reader.readBlock(block);
+  return reader.finish();
+}
+
+class LogReader {
+  readonly #bytes: Uint8Array;
+  readonly #onRecord: (record: Uint8Array, offset: number) => void;
+  readonly #unreadable: ByteRange[] = [];
+  #fault: { readonly offset: number; readonly reason: string } | null = null;
+  #isFollowed = false;
+  #fragments: Uint8Array[] = [];
+  /** Where the logical record began whose fragments are being collected; null outside of one. */
+  #begun: number | null = null;
+
+  constructor(bytes: Uint8Array, onRecord: (record: Uint8Array, offset: number) => void) {
+    this.#bytes = bytes;
+    this.#onRecord = onRecord;
+  }
+
+  readBlock(block: number): void {
+    const end = Math.min(block + LOG_BLOCK_BYTES, this.#bytes.length);
+    // Fewer bytes than a header are padding in a whole block, and half a header at the end of the file.
+    const stop = end === block + LOG_BLOCK_BYTES ? end - LOG_HEADER_BYTES + 1 : end;
+    let at = block;
+    while (at < stop) {
+      const length = recordLengthAt(this.#bytes, at, end);
+      if (length === null) {
+        this.#skip(at, end);
+        return;
+      }
+      this.#take(at, length);
+      at += LOG_HEADER_BYTES + length;
+    }
+  }
+
+  finish(): LogReading {
+    if (this.#begun !== null) this.#fault ??= { offset: this.#begun, reason: 'a record has no end' };
+    const fault = this.#fault;
+    if (fault === null) return { check: { state: 'sound' }, unreadable: this.#unreadable };
+    const check: LogCheck = this.#isFollowed ? { state: 'damaged', ...fault } : { state: 'torn-tail', offset: fault.offset };
+    return { check, unreadable: this.#unreadable };
+  }
+
+  /** L1, L2. */
+  #skip(from: number, to: number): void {
+    this.#fault ??= { offset: this.#begun ?? from, reason: 'records that cannot be read' };
+    this.#unreadable.push({ from, to });
+    this.#forgetFragments();
+    if (!this.#isFollowed) this.#isFollowed = hasRecordBehind(this.#bytes, from, to);
+  }
+
+  #take(at: number, length: number): void {
+    if (this.#fault !== null) this.#isFollowed = true;
+    const data = this.#bytes.subarray(at + LOG_HEADER_BYTES, at + LOG_HEADER_BYTES + length);
+    const type = this.#bytes[at + 6];
+    if (type === TYPE.full || type === TYPE.first) {
+      // Writers of old left an empty first fragment at the end of a block; LevelDB forgives it, too.
+      if (this.#begun !== null && this.#fragments.some((fragment) => fragment.length > 0)) this.#misfit(this.#begun, 'a record has no end');
+      this.#forgetFragments();
+      if (type === TYPE.full) this.#onRecord(data, at);
+      else this.#begin(at, data);
+      return;
+    }
+    if (this.#begun === null) {
+      this.#misfit(at, 'a record has no beginning');
+      return;
+    }
+    this.#fragments.push(data);
+    if (type === TYPE.last) {
+      const begun = this.#begun;
+      const record = Buffer.concat(this.#fragments);
+      this.#forgetFragments();
+      this.#onRecord(record, begun);
+    }
+  }
+
+  #begin(at: number, data: Uint8Array): void {
+    this.#begun = at;
+    this.#fragments = [data];
+  }
+
+  #forgetFragments(): void {
+    this.#begun = null;
+    this.#fragments = [];
+  }
+
+  /** The fragment that shows it is itself a record that follows. */
+  #misfit(offset: number, reason: string): void {
+    this.#fault ??= { offset, reason };
+    this.#isFollowed = true;
+  }
+}
+
+/** The length of the data of the good record at `at`, null where there is none that ends by `end`. */
+function recordLengthAt(bytes: Uint8Array, at: number, end: number): number | null {
+  if (at + LOG_HEADER_BYTES > end) return null;
+  const type = bytes[at + 6] ?? 0;
+  if (type < TYPE.full || type > TYPE.last) return null;
+  const length = (bytes[at + 4] ?? 0) | ((bytes[at + 5] ?? 0) << 8);
+  const dataEnd = at + LOG_HEADER_BYTES + length;
+  if (dataEnd > end) return null;
+  return maskCrc(crc32c(bytes, at + 6, dataEnd)) === readFixed32(bytes, at) ? length : null;
+}
+
+/**
+ * Whether a good record stands at any offset behind the bad one: its length may be what is bad. Bounded by the block:
+ * some 16,000 candidates of 16 KiB at the worst, which only bytes made for it reach.
+ */
+function hasRecordBehind(bytes: Uint8Array, bad: number, end: number): boolean {
+  for (let at = bad + 1; at + LOG_HEADER_BYTES <= end; at++) if (recordLengthAt(bytes, at, end) !== null) return true;
+  return false;
+}

@@ -1,0 +1,143 @@
+/** What a store says of a record whose key was hit, and what it does not take for damage. */
+import { describe, expect, it } from 'vitest';
+import { KvBatch, MemoryKv, valueOf, versionOf, type KvEntry, type OrderedKv, type ScanLimits } from '../../data/index.ts';
+import { flipKey, flipValue, recordKeyOf } from '../support/damage.ts';
+import { at, openLoneStore, put, scanAll, scrubAll, text } from '../support/lone-store.ts';
+
+/** Runs `between` once, after the first lookup that finds nothing: as a batch does that another thread commits. */
+class RacingKv extends MemoryKv {
+  between: (() => void) | null = null;
+
+  override get(key: Uint8Array): Uint8Array | undefined {
+    const found = super.get(key);
+    if (found === undefined) {
+      const race = this.between;
+      this.between = null;
+      race?.();
+    }
+    return found;
+  }
+}
+
+/** Its scans wait until they are let go. */
+class SlowScans extends MemoryKv {
+  #gate: { readonly promise: Promise<void>; readonly open: () => void } | null = null;
+  scans = 0;
+
+  hold(): void {
+    let open: () => void = () => undefined;
+    const promise = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    this.#gate = { promise, open };
+  }
+
+  letGo(): void {
+    this.#gate?.open();
+    this.#gate = null;
+  }
+
+  override async scan(range: Parameters<OrderedKv['scan']>[0], limits: ScanLimits): Promise<readonly KvEntry[]> {
+    const entries = await super.scan(range, limits);
+    this.scans++;
+    await this.#gate?.promise;
+    return entries;
+  }
+}
+
+describe('a record that vanished from under its key', () => {
+  it('is answered as damaged and not as absent, and whatever is written takes its place', async () => {
+    const kv = new MemoryKv();
+    const { store, events } = await openLoneStore(kv);
+    await store.writeAll([put('a', 5), put('b', 5)]);
+    await scanAll(store);
+    await flipKey(kv, recordKeyOf(store, text('a')), -1);
+    expect([store.read(text('a')), store.read(text('a')), store.read(text('never'))]).toStrictEqual(['damaged', 'damaged', null]);
+    expect(events.map(({ event }) => event)).toStrictEqual(['damaged']);
+    // The trees counted it when it was there: they are built anew.
+    expect(store.isScanned).toBe(false);
+    await store.writeAll([put('a', 6)]);
+    await scanAll(store);
+    const record = store.read(text('a'));
+    expect(record !== null && record !== 'damaged' && versionOf(record)).toStrictEqual(at(6));
+    expect(store.trees.countAll()).toBe(2);
+  });
+
+  it('is not what a read meets that a batch overtakes between its two lookups', async () => {
+    const kv = new RacingKv();
+    const { store, events } = await openLoneStore(kv);
+    await store.writeAll([put('other', 1)]);
+    const source = new MemoryKv();
+    const { store: elsewhere } = await openLoneStore(source);
+    await elsewhere.writeAll([put('a', 1)]);
+    const batch = new KvBatch();
+    for (const { key, value } of await source.scan({ from: Uint8Array.of(1), to: Uint8Array.of(3) }, { entriesMax: 10, bytesMax: 1_000 })) batch.put(key, value);
+    let committed: Promise<void> = Promise.resolve();
+    kv.between = () => {
+      committed = kv.write(batch, 'os');
+    };
+    const record = store.read(text('a'));
+    await committed;
+    expect(record === null || record === 'damaged' ? record : Buffer.from(valueOf(record) ?? []).toString()).toBe('a@1');
+    expect(events).toStrictEqual([]);
+    expect(store.isRecordMissing(text('a'))).toBe(false);
+  });
+});
+
+describe('a write over a damaged record', () => {
+  it('says that what was there may have been newer', async () => {
+    const kv = new MemoryKv();
+    const { store } = await openLoneStore(kv);
+    await store.writeAll([put('a', 9)]);
+    await flipValue(kv, recordKeyOf(store, text('a')));
+    expect(await store.writeAll([put('a', 1)])).toStrictEqual([{ status: 'applied', overDamage: true }]);
+    expect(await store.writeAll([put('a', 2)])).toStrictEqual([{ status: 'applied' }]);
+    expect(store.damagedKeys).toBe(0);
+  });
+});
+
+describe('the list of damaged entries', () => {
+  it('tells of all in turn, however many can not be healed', async () => {
+    const kv = new MemoryKv();
+    const { store } = await openLoneStore(kv);
+    const names = Array.from({ length: 10 }, (_, number) => `key${number}`);
+    await store.writeAll(names.map((name) => put(name, 1)));
+    for (const name of names) await flipValue(kv, recordKeyOf(store, text(name)));
+    await scrubAll(store);
+    const told = new Set<string>();
+    for (let round = 0; round < 4; round++) for (const databaseKey of store.damagedList(3)) told.add(Buffer.from(databaseKey).toString('hex'));
+    expect([told.size, store.damagedKeys]).toStrictEqual([10, 10]);
+  });
+});
+
+describe('a recount', () => {
+  it('that is asked for while a slice is read counts everything once', async () => {
+    const kv = new SlowScans();
+    const { store } = await openLoneStore(kv);
+    await store.writeAll(Array.from({ length: 20 }, (_, number) => put(`key${number}`, 1)));
+    await store.scanSlice({ entriesMax: 5, bytesMax: 1 << 20 });
+    const { scans } = kv;
+    kv.hold();
+    const slice = store.scanSlice({ entriesMax: 5, bytesMax: 1 << 20 });
+    while (kv.scans === scans) await Promise.resolve();
+    store.recount();
+    kv.letGo();
+    await slice;
+    expect(store.isScanned).toBe(false);
+    await scanAll(store);
+    expect(store.trees.countAll()).toBe(20);
+  });
+
+  it('brings trees right that had lost count, and stands in the way of a sweep until then', async () => {
+    const kv = new MemoryKv();
+    const { store } = await openLoneStore(kv);
+    await store.writeAll([put('a', 1), put('b', 1)]);
+    await scanAll(store);
+    store.trees.clear();
+    expect([store.isScanned, store.trees.countAll()]).toStrictEqual([true, 0]);
+    store.recount();
+    expect(store.isScanned).toBe(false);
+    await scanAll(store);
+    expect([store.isScanned, store.trees.countAll()]).toStrictEqual([true, 2]);
+  });
+});

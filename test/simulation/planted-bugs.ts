@@ -1,0 +1,194 @@
+/**
+ * Bugs to plant in the sources, each one line or a few: what a tired person could write. Every one must be caught by the
+ * simulation, or the simulation shows nothing. `find` stands exactly once in `file`, which a test checks, so that a bug
+ * cannot rot away silently.
+ */
+export interface PlantedBug {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'acknowledges before the fsync',
+    file: 'data/store.ts',
+    find: 'await this.#ports.kv.write(group.batch, this.#options.durability);',
+    replace: "await this.#ports.kv.write(group.batch, 'os');",
+  },
+  {
+    name: 'answers before the batch is written',
+    file: 'data/store.ts',
+    find: '      try {\n        await this.#ports.kv.write(',
+    replace: '      for (const [index, item] of waiting.entries()) item.done(outcomes[index] ?? []);\n      waiting.length = 0;\n      try {\n        await this.#ports.kv.write(',
+  },
+  {
+    name: 'counts the write quorum one short',
+    file: 'coordinator/write-operation.ts',
+    find: 'return requiredBy(this.#request.level, this.#environment.majority, this.#preference.replicas.length);',
+    replace: 'return Math.max(1, requiredBy(this.#request.level, this.#environment.majority, this.#preference.replicas.length) - 1);',
+  },
+  {
+    name: 'counts the read quorum one short',
+    file: 'coordinator/read-operation.ts',
+    find: 'return requiredBy(this.#request.level, this.#environment.majority, this.#preference.replicas.length);',
+    replace: 'return Math.max(1, requiredBy(this.#request.level, this.#environment.majority, this.#preference.replicas.length) - 1);',
+  },
+  {
+    name: 'drops a hint before the target has acknowledged it',
+    file: 'coordinator/hand-off.ts',
+    find: 'if (!Array.isArray(reply) || reply[0] !== TYPE.handedOff || reply[2] !== 1) return delivered;',
+    replace: 'void reply;',
+  },
+  {
+    name: 'does not write the hint down',
+    file: 'data/write-group.ts',
+    find: '    this.#put(databaseKey, value);\n    this.#account(databaseKey, target, current === null ? 1 : 0, growth);',
+    replace: '    this.#account(databaseKey, target, 0, 0 * growth);',
+  },
+  {
+    name: 'forgets the clock ceiling over a restart',
+    file: 'data/clock.ts',
+    find: '    this.#last = ceiling;\n    this.#ceiling = ceiling;',
+    replace: '    this.#last = 0;\n    this.#ceiling = Math.max(ceiling, 0);',
+  },
+  {
+    name: 'does not check the checksum on a read',
+    file: 'data/store.ts',
+    find: 'if (stored !== undefined && isIntact(key, stored)) return stored;',
+    replace: 'if (stored !== undefined && stored.length >= 18) return stored;',
+  },
+  {
+    name: 'does not check records that a sweep sends',
+    file: 'data/store.ts',
+    find: 'if (this.#inventory.isIntactAt(parts, entry.value)) records.push({ key: parts.key, record: entry.value });',
+    replace: 'if (entry.value.length >= 18) records.push({ key: parts.key, record: entry.value });',
+  },
+  {
+    name: 'keeps a damaged record that it is sent',
+    file: 'data/write-group.ts',
+    find: '    if (!isIntact(key, record)) return DAMAGED;\n    const hash',
+    replace: '    const hash',
+  },
+  {
+    name: 'takes a tombstone for nothing',
+    file: 'coordinator/read-operation.ts',
+    find: '    if (record === null) return;\n    this.#environment.hold(record.length);',
+    replace: '    if (record === null || valueOf(record) === null) return;\n    this.#environment.hold(record.length);',
+  },
+  {
+    name: 'takes the last record to arrive for the newest',
+    file: 'data/write-group.ts',
+    find: "if (order < 0) return { status: 'superseded', version: currentVersion };\n      if (order === 0 && !this.#winsConflict",
+    replace: 'if (order === 0 && !this.#winsConflict',
+  },
+  {
+    name: 'answers a read with the last reply',
+    file: 'coordinator/read-operation.ts',
+    find: 'const order = this.#newest === null ? 1 : compareVersions(versionOf(record), versionOf(this.#newest));',
+    replace: 'const order = this.#newest === null || compareVersions(versionOf(record), versionOf(this.#newest)) !== 0 ? 1 : 0;',
+  },
+  {
+    name: 'sweeps in one direction only',
+    file: 'coordinator/anti-entropy.ts',
+    find: '    else if (order < 0) wanted.push(stored.key);\n  }\n  for (const name of theirs.keys()) {',
+    replace: '  }\n  for (const name of [] as string[]) {',
+  },
+  {
+    name: 'takes a damaged record for an absent one',
+    file: 'coordinator/replica.ts',
+    find: "if (record === 'damaged') return [TYPE.found, id, FOUND.damaged, null];",
+    replace: "if (record === 'damaged') return [TYPE.found, id, FOUND.absent, null];",
+  },
+  {
+    name: 'takes a vanished record for an absent one',
+    file: 'data/store.ts',
+    find: 'if (this.get(orderedKey(key)) === undefined) return null;',
+    replace: 'return null;',
+  },
+  {
+    name: 'goes on after a failed write without reopening',
+    file: 'data/store.ts',
+    find: '        await this.#ports.kv.reopen();\n        await this.#loadDirty();',
+    replace: '        await this.#loadDirty();',
+  },
+  {
+    name: 'says that a failed write was refused',
+    file: 'data/store.ts',
+    find: "item.done((outcomes[index] ?? []).map((outcome) => (outcome.status === 'refused' ? outcome : UNKNOWN)));",
+    replace: 'item.done((outcomes[index] ?? []).map(() => REFUSED_UNAVAILABLE));',
+  },
+  {
+    name: 'accepts a peer with another topology',
+    file: 'node/peer-session.ts',
+    find: 'if (digest !== topologyDigest) return',
+    replace: "if (digest === '') return",
+  },
+  {
+    name: 'repairs with the first reply instead of the newest',
+    file: 'coordinator/read-operation.ts',
+    find: "if (order >= 0 && sub.role === 'replica') this.#holders.push(sub.node);",
+    replace: "if (sub.role === 'replica') this.#holders.push(sub.node);",
+  },
+  {
+    name: 'does not wait for the read repair',
+    file: 'coordinator/read-operation.ts',
+    find: 'return this.#request.level >= 2 && this.#newest !== null;',
+    replace: 'return this.#request.level > 3 && this.#newest !== null;',
+  },
+  {
+    name: 'acknowledges a write that something newer had superseded',
+    file: 'coordinator/write-operation.ts',
+    find: 'if (this.#round > 1 || this.#answered) this.#keep(sub);',
+    replace: 'if (this.#round >= 1 || this.#answered) this.#keep(sub);',
+  },
+  {
+    name: 'writes again with a version that is no greater',
+    file: 'coordinator/write-operation.ts',
+    find: 'const version = this.#environment.issue(this, this.#floor);',
+    replace: 'const version = this.#environment.issue(this, 0);',
+  },
+  {
+    name: 'counts an untrusted store in a read quorum',
+    file: 'coordinator/replica.ts',
+    find: 'if (isReplica && !this.#trust.isTrusted(partition)) return',
+    replace: 'if (isReplica && this.#trust.generation < 0) return',
+  },
+  {
+    name: 'trusts a store after one peer',
+    file: 'coordinator/trust.ts',
+    find: 'const needed = Math.min(topology.replicationFactor - majority + 1, topology.replicationFactor - 1);',
+    replace: 'const needed = Math.min(1, topology.replicationFactor - majority + 1, topology.replicationFactor - 1);',
+  },
+  {
+    name: 'does not notice that its directory is an old copy',
+    file: 'node/peer-memory.ts',
+    find: "return furthest > Math.max(run.openedAt, known) ? 'older' : 'as expected';",
+    replace: "return furthest < 0 ? 'older' : 'as expected';",
+  },
+  {
+    name: 'drops a newer hint than the one that was delivered',
+    file: 'data/write-group.ts',
+    find: 'if (currentVersion !== null && compareVersions(currentVersion, version) > 0) return',
+    replace: 'if (currentVersion !== null && compareVersions(currentVersion, version) > 1e300) return',
+  },
+  {
+    name: 'leaves no hint for a replica that is down',
+    file: 'coordinator/write-operation.ts',
+    find: '    for (const target of plan.down) this.#hintFor(target);\n',
+    replace: '',
+  },
+  {
+    name: 'lets the higher node win a tie, on one path',
+    file: 'data/write-group.ts',
+    find: '      const order = compareVersions(version, currentVersion);\n      if (order < 0) return { status: \'superseded\', version: currentVersion };\n      if (order === 0 && !this.#winsConflict',
+    replace: '      const order = version.timestamp - currentVersion.timestamp;\n      if (order < 0) return { status: \'superseded\', version: currentVersion };\n      if (order === 0 && !this.#winsConflict',
+  },
+  {
+    name: 'forgets the deadline of a write',
+    file: 'coordinator/write-operation.ts',
+    find: "if (!this.#answered && nowMs >= this.deadlineMs) this.#fail('the deadline passed');",
+    replace: '',
+  },
+];

@@ -1,0 +1,363 @@
+/**
+ * One seed: a cluster of real engines in a virtual world, clients that ask, a nemesis that breaks, then peace, and the
+ * question whether every promise was kept.
+ *
+ *   faults ──► stop faults ──► converged? ──► every operation works ──► converged? ──► dumps are checked
+ */
+import { Placement, firstTopology, type Topology } from '../../coordinator/index.ts';
+import { compareBytes, equalBytes, nodeId, type KvEntry } from '../../data/index.ts';
+import { KEYSPACE } from '../../data/layout.ts';
+import { LEVELS, type Consistency } from '../../wire/index.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { checkDumps, type DumpedCluster } from './check-dumps.ts';
+import { checkHistory } from './check-history.ts';
+import { Coverage } from './coverage.ts';
+import { History, type OperationKind, type Outcome } from './history.ts';
+import { Intruder } from './intruder.ts';
+import { FAULTS, Nemesis, type Fault } from './nemesis.ts';
+import { SimClient, type Wanted } from './sim-client.ts';
+import { SimNode, nameOfNode, type SimWorld } from './sim-node.ts';
+import type { Violation } from './violation.ts';
+import { VirtualDisk } from './virtual-disk.ts';
+import { VirtualNetwork } from './virtual-network.ts';
+import { TraceRing, VirtualWorld } from './virtual-time.ts';
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly coverage: Coverage;
+  /** The same for two runs of one seed. */
+  readonly digest: number;
+  readonly events: number;
+  readonly virtualMs: number;
+  /** The end of the run, in words. */
+  readonly trace: readonly string[];
+}
+
+/** What a seed decides before anything happens. */
+interface Plan {
+  readonly nodes: number;
+  readonly replicationFactor: number;
+  readonly durability: 'fsync' | 'os';
+  readonly sweep: 'on' | 'off';
+  readonly clients: number;
+  readonly keys: number;
+  readonly faults: readonly Fault[];
+  readonly faultsMs: number;
+  readonly meanFaultPauseMs: number;
+  readonly meanThinkMs: number;
+}
+
+/** Until then a healed cluster must be equal; a bound of virtual time. */
+const CONVERGE_MS = 60_000;
+const START_MS = 20_000;
+/** The one that runs when the faults end may be past the damage. */
+const SCRUBS_BEFORE_WHOLE = 2;
+const TRACE_LINES = 4_000;
+
+export async function simulate(seed: number): Promise<SimulationResult> {
+  return new Simulation(seed).run();
+}
+
+class Simulation {
+  readonly #seed: number;
+  readonly #random: SeededRandom;
+  readonly #plan: Plan;
+  readonly #world = new VirtualWorld();
+  readonly #ring = new TraceRing(this.#world, TRACE_LINES);
+  readonly #history = new History();
+  readonly #coverage = new Coverage();
+  readonly #violations: Violation[] = [];
+  readonly #topology: Topology;
+  readonly #placement: Placement;
+  readonly #network: VirtualNetwork;
+  readonly #nodes: readonly SimNode[];
+  readonly #clients: readonly SimClient[];
+  readonly #writtenKeys = new Set<string>();
+  #lastValue = 0;
+  #isAsking = true;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = new SeededRandom(seed);
+    this.#plan = draw(this.#random);
+    const { nodes, replicationFactor, clients } = this.#plan;
+    const members = Array.from({ length: nodes }, (_, id) => ({ id: nodeId(id), address: `ws://${nameOfNode(id)}` }));
+    this.#topology = firstTopology(members, replicationFactor, this.#random.below(1000));
+    this.#placement = new Placement(this.#topology);
+    const { trace } = this.#ring;
+    this.#network = new VirtualNetwork(this.#world, this.#fork(), { trace });
+    const sim: SimWorld = { world: this.#world, network: this.#network, random: this.#fork(), coverage: this.#coverage, trace, broken: (what) => this.#violate('broken', '', what) };
+    this.#nodes = members.map(({ id }) => this.#makeNode(id, sim));
+    this.#clients = Array.from({ length: clients }, (_, id) => new SimClient(id, this.#world.process(`client-${id}`), this.#network, this.#history));
+  }
+
+  async run(): Promise<SimulationResult> {
+    for (const node of this.#nodes) node.start();
+    await this.#world.run(START_MS, () => this.#isWhole());
+    const nemesis = this.#startFaults();
+    for (const client of this.#clients) this.#keepAsking(client);
+    await this.#world.run(this.#world.nowMs + this.#plan.faultsMs);
+    this.#isAsking = false;
+    nemesis.stop();
+    this.#history.mark('healing-began', this.#world.nowMs);
+    await this.#converge('after the faults');
+    await this.#askEverything();
+    await this.#converge('at the end');
+    this.#countPaths();
+    this.#check();
+    return {
+      seed: this.#seed,
+      violations: this.#violations,
+      coverage: this.#coverage,
+      digest: this.#digest(),
+      events: this.#world.eventsRun,
+      virtualMs: Math.round(this.#world.nowMs),
+      trace: [JSON.stringify(this.#plan), ...this.#ring.lines()],
+    };
+  }
+
+  // --- the parts -----------------------------------------------------------------------------------------------
+
+  #fork(): SeededRandom {
+    return new SeededRandom(this.#random.below(0xffff_ffff));
+  }
+
+  #makeNode(id: number, sim: SimWorld): SimNode {
+    const { durability, sweep } = this.#plan;
+    const random = this.#random;
+    const isDrifting = random.isBelow(0.3);
+    const isCrooked = random.isBelow(0.3);
+    if (isDrifting) this.#coverage.add('clockDrifts');
+    return new SimNode(
+      {
+        id,
+        topology: this.#topology,
+        durability,
+        sweep,
+        rate: isDrifting ? 0.95 + random.next() / 10 : 1,
+        wallOffsetMs: isCrooked ? (random.next() - 0.5) * 7_200_000 : 0,
+      },
+      new VirtualDisk(this.#world, `disk-${id}`, this.#fork(), { trace: this.#ring.trace }),
+      sim,
+    );
+  }
+
+  #startFaults(): Nemesis {
+    const { faults, meanFaultPauseMs, durability, replicationFactor } = this.#plan;
+    const nemesis = new Nemesis(
+      {
+        world: this.#world,
+        network: this.#network,
+        random: this.#fork(),
+        history: this.#history,
+        coverage: this.#coverage,
+        nodes: this.#nodes,
+        clients: this.#clients,
+        trace: this.#ring.trace,
+        isWhole: () => this.#isWhole(),
+      },
+      { faults, meanPauseMs: meanFaultPauseMs, durability, replicationFactor },
+    );
+    nemesis.start();
+    const intruder = new Intruder(this.#world.process('intruder'), this.#network, this.#fork(), this.#coverage);
+    intruder.visit(this.#nodes, this.#plan.faultsMs);
+    return nemesis;
+  }
+
+  // --- clients -------------------------------------------------------------------------------------------------
+
+  /** One request after the other, with pauses. */
+  #keepAsking(client: SimClient): void {
+    const random = this.#fork();
+    const next = (): void => {
+      if (!this.#isAsking) return;
+      const node = random.pick(this.#nodes);
+      if (client.isConnected(node)) client.ask(node, this.#drawRequest(random), think);
+      else this.#world.after(20, next);
+    };
+    const think = (): void => {
+      this.#world.after(this.#plan.meanThinkMs * 2 * random.next() ** 2, next);
+    };
+    think();
+  }
+
+  #drawRequest(random: SeededRandom): Wanted {
+    const chance = random.next();
+    const kind: OperationKind = chance < 0.5 ? 'put' : chance < 0.62 ? 'delete' : 'get';
+    const levelChance = random.next();
+    const level: Consistency = levelChance < 0.4 ? 'available' : levelChance < 0.8 ? 'quorum' : levelChance < 0.9 ? 'one' : 'all';
+    return this.#request(kind, `key-${random.below(this.#plan.keys)}`, level, 200 + random.below(3_000));
+  }
+
+  #request(kind: OperationKind, key: string, level: Consistency, timeoutMs: number): Wanted {
+    if (kind !== 'get') {
+      if (this.#writtenKeys.has(key)) this.#coverage.add('overwrites');
+      this.#writtenKeys.add(key);
+    }
+    return { kind, key, value: kind === 'put' ? `value-${++this.#lastValue}` : null, level, timeoutMs };
+  }
+
+  // --- peace ---------------------------------------------------------------------------------------------------
+
+  async #converge(when: string): Promise<void> {
+    // A flipped bit that nobody has read yet is found by the scrub: one whole round of it belongs to the healing.
+    const scrubs = this.#nodes.map((node) => node.count('scrubs') + SCRUBS_BEFORE_WHOLE);
+    const areScrubbed = (): boolean => this.#nodes.every((node, index) => node.count('scrubs') >= (scrubs[index] ?? 0));
+    const isOver = (): boolean => areScrubbed() && this.#isWhole() && this.#clients.every((client) => client.isIdle);
+    const end = await this.#world.run(this.#world.nowMs + CONVERGE_MS, this.#every(100, isOver));
+    if (end !== 'done') this.#violate('not-converged', '', `${when}: ${this.#whatIsMissing()}`);
+    else this.#history.mark('converged', this.#world.nowMs);
+  }
+
+  /** `isDone` costs more than an event: it is asked once in so many milliseconds. */
+  #every(milliseconds: number, isDone: () => boolean): () => boolean {
+    let nextMs = this.#world.nowMs;
+    return () => {
+      if (this.#world.nowMs < nextMs) return false;
+      nextMs = this.#world.nowMs + milliseconds;
+      return isDone();
+    };
+  }
+
+  #isWhole(): boolean {
+    return this.#whatIsMissing() === '';
+  }
+
+  /** All nodes serve and trust their stores, no hint waits, all replicas of every key are equal. */
+  #whatIsMissing(): string {
+    for (const node of this.#nodes) {
+      if (!node.isServing || node.engine === null) return `${node.name} does not serve`;
+      const status = node.engine.status.node();
+      if (status.untrusted !== null) return `${node.name} is untrusted: ${status.untrusted}`;
+      if (status.store !== 'open' || !status.scanned) return `${node.name} is ${status.store}, ${status.scanned ? 'scanned' : 'scanning'}`;
+      if (status.peers.some((peer) => peer.liveness !== 'alive')) return `${node.name} does not hear all`;
+      if (status.damagedRecords > this.#hopeless(node).length) return `${node.name} has ${status.damagedRecords} damaged entries`;
+    }
+    return this.#differences();
+  }
+
+  #differences(): string {
+    const recordsByKey = new Map<string, { readonly value: Uint8Array; count: number }>();
+    for (const node of this.#nodes) {
+      const hopeless = new Set(this.#hopeless(node));
+      for (const { key, value } of node.disk.dump()) {
+        if (key[0] === KEYSPACE.hint) return `${node.name} has a hint`;
+        const name = Buffer.from(key).toString('latin1');
+        if (key[0] !== KEYSPACE.record || hopeless.has(name)) continue;
+        const first = recordsByKey.get(name);
+        if (first === undefined) recordsByKey.set(name, { value, count: 1 });
+        else if (equalBytes(first.value, value)) first.count++;
+        else return `replicas of ${name} differ`;
+      }
+    }
+    for (const [name, { count }] of recordsByKey) if (count !== this.#topology.replicationFactor) return `${name} has ${count} replicas`;
+    return '';
+  }
+
+  /** Damaged records that nobody else has anything of: they stay, and are answered as damaged, until they are written again. */
+  #hopeless(node: SimNode): readonly string[] {
+    return (node.engine?.damagedEntries() ?? [])
+      .filter((databaseKey) => databaseKey[0] === KEYSPACE.record && !this.#nodes.some((other) => other !== node && other.disk.dump().some((entry) => compareBytes(entry.key, databaseKey) === 0)))
+      .map((databaseKey) => Buffer.from(databaseKey).toString('latin1'));
+  }
+
+  /** Without faults everything works: every key is read at every level through some node, and written. */
+  async #askEverything(): Promise<void> {
+    const random = this.#fork();
+    await this.#overwriteHopeless(random);
+    for (const key of this.#writtenKeys) for (const level of LEVELS) await this.#askOne(random, this.#request('get', key, level, 3_000));
+    for (const level of LEVELS) {
+      await this.#askOne(random, this.#request('put', `last-${level}`, level, 3_000));
+      await this.#askOne(random, this.#request('get', `last-${level}`, level, 3_000));
+    }
+  }
+
+  async #overwriteHopeless(random: SeededRandom): Promise<void> {
+    const keys = new Set(this.#nodes.flatMap((node) => this.#hopeless(node)).map((name) => Buffer.from(name, 'latin1').subarray(7).toString()));
+    for (const key of keys) {
+      this.#coverage.add('hopelessOverwritten');
+      await this.#askOne(random, this.#request('put', key, 'all', 3_000));
+    }
+  }
+
+  async #askOne(random: SeededRandom, wanted: Wanted): Promise<void> {
+    const client = random.pick(this.#clients);
+    const node = random.pick(this.#nodes);
+    await this.#world.run(this.#world.nowMs + 5_000, () => client.isConnected(node));
+    if (!client.isConnected(node)) {
+      this.#violate('not-converged', wanted.key, `${client.name} cannot connect with ${node.name}`);
+      return;
+    }
+    const answers: Outcome[] = [];
+    client.ask(node, wanted, (outcome) => answers.push(outcome));
+    await this.#world.run(this.#world.nowMs + 10_000, () => answers.length > 0);
+  }
+
+  // --- the verdict ---------------------------------------------------------------------------------------------
+
+  #violate(rule: Violation['rule'], key: string, text: string): void {
+    if (this.#violations.length < 20) this.#violations.push({ rule, key, text });
+  }
+
+  #check(): void {
+    const { replicationFactor, partitionCount, hashSeed } = this.#topology;
+    const cluster: DumpedCluster = {
+      replicasOf: (key) => this.#placement.ofKey(Buffer.from(key)).replicas,
+      majority: this.#placement.majority,
+      replicationFactor,
+      partitionCount,
+      hashSeed,
+    };
+    const dumps = new Map<number, readonly KvEntry[]>(this.#nodes.map((node) => [node.id, node.disk.dump()]));
+    this.#violations.push(...checkHistory(this.#history, cluster), ...checkDumps(this.#history, dumps, cluster));
+  }
+
+  #countPaths(): void {
+    const coverage = this.#coverage;
+    const sum = (name: string): number => this.#nodes.reduce((total, node) => total + node.count(name), 0);
+    for (const { kind, outcome } of this.#history.operations) {
+      coverage.add('operations');
+      if (outcome.kind === 'acknowledged') coverage.add('acknowledgements');
+      if (outcome.kind === 'read') coverage.add('reads');
+      if (outcome.kind === 'failed-read' && outcome.code === 'RING_RECORD_DAMAGED') coverage.add('damagedAnswered');
+      if (outcome.kind === 'unknown' && kind !== 'get') coverage.add('unknowns');
+      if (outcome.kind === 'refused') coverage.add('refusals');
+    }
+    for (const name of ['hintsDelivered', 'readRepairs', 'rewrites', 'reopens', 'hedges', 'damagedHealed', 'damagedDropped', 'recounts', 'scrubs', 'versionConflicts'] as const) coverage.add(name, sum(name));
+    coverage.add('sweepHealed', sum('sweepRecordsSent') + sum('sweepRecordsReceived'));
+    coverage.add('untrustedHealed', sum('storesHealed'));
+    for (const name of ['framesLost', 'framesDuplicated', 'framesReordered', 'resets', 'stalls'] as const) coverage.add(name, this.#network.counts[name]);
+    for (const { disk } of this.#nodes) for (const name of ['slowFsyncs', 'failedWrites', 'batchesLostInPowerCut', 'batchesLostAfterFailure', 'batchesLostInLog', 'rotations'] as const) coverage.add(name, disk.counts[name]);
+    if (sum('versionConflicts') > 0) this.#violate('two-values', '', 'two records with one version differed');
+  }
+
+  #digest(): number {
+    for (const { outcome, completedMs } of this.#history.operations) {
+      this.#world.mix(completedMs === null ? -1 : Math.round(completedMs * 1000));
+      this.#world.mix(outcome.kind.length);
+    }
+    for (const { disk } of this.#nodes) for (const { key, value } of disk.dump()) for (const byte of [...key, ...value]) this.#world.mix(byte);
+    return this.#world.digest;
+  }
+}
+
+function draw(random: SeededRandom): Plan {
+  const nodes = random.pick([3, 3, 3, 3, 4, 5]);
+  const factors = [2, 3, 3, 3, ...(nodes > 3 ? [nodes] : []), ...(random.isBelow(0.2) ? [1] : [])];
+  const replicationFactor = random.pick(factors);
+  const share = random.pick([0.15, 0.3, 0.6, 1]);
+  const faults = FAULTS.filter(() => random.isBelow(share));
+  return {
+    nodes,
+    replicationFactor,
+    durability: random.isBelow(0.85) ? 'fsync' : 'os',
+    sweep: 'on',
+    clients: 2 + random.below(4),
+    keys: random.pick([3, 8, 20, 60]),
+    faults: faults.length > 0 ? faults : [random.pick(FAULTS)],
+    faultsMs: 8_000 + random.below(22_000),
+    meanFaultPauseMs: random.pick([150, 400, 1_000, 2_500]),
+    meanThinkMs: random.pick([20, 100, 300]),
+  };
+}
