@@ -116,5 +116,13 @@ async function failedExit(exit: Promise<DaemonExit>, lastLines: readonly string[
 }
 
 export function describeExit({ code, signal }: DaemonExit): string {
-  return signal === null ? `exit status ${code ?? 'unknown'}` : signal;
+  if (signal === null) return `exit status ${code ?? 'unknown'}`;
+  const why = WHY_BY_SIGNAL.get(signal);
+  return why === undefined ? signal : `${signal} (${why})`;
 }
+
+/** Signals that the node itself cannot say anything about any more. */
+const WHY_BY_SIGNAL: ReadonlyMap<NodeJS.Signals, string> = new Map([
+  ['SIGBUS', 'a file of its database is shorter than it was; start it again: it checks its files and is healed from its peers'],
+  ['SIGABRT', 'LevelDB met data that cannot be; start it again: it checks its files and is healed from its peers'],
+]);

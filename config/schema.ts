@@ -55,8 +55,8 @@ const hints = section({
 });
 
 const sweep = section({
-  /** Between two sweeps, milliseconds. */
-  intervalMs: integer(10, DAY_MS, 'milliseconds').default(10_000),
+  /** Between two sweeps, milliseconds; 0: only while a store is untrusted. */
+  intervalMs: checkedInterval().default(10_000),
   /** Bytes that a sweep may read and send in a second. */
   maxBytesPerSecond: integer(1024, 1024 * GIB, 'bytes a second').default(64 * MIB),
 });
@@ -171,6 +171,12 @@ function integer(least: number, most: number, unit?: string): z.ZodNumber {
   return z
     .number({ error: allowed })
     .refine((value) => Number.isInteger(value) && value >= least && value <= most, { error: allowed });
+}
+
+/** 0 turns it off. */
+function checkedInterval(): z.ZodNumber {
+  const allowed = `0, or an integer from 10 to ${DAY_MS} (milliseconds)`;
+  return z.number({ error: allowed }).refine((value) => value === 0 || (Number.isInteger(value) && value >= 10 && value <= DAY_MS), { error: allowed });
 }
 
 function checkedText(allowed: string, isAllowed: (text: string) => boolean): z.ZodString {

@@ -15,6 +15,7 @@ import type { Random, Time } from './ports.ts';
 
 export interface BackgroundOptions {
   readonly self: NodeId;
+  /** 0: none, but to make an untrusted store trusted. */
   readonly sweepIntervalMs: number;
   readonly maxBytesPerSecond: number;
   readonly hintBatchBytes: number;
@@ -143,6 +144,7 @@ export class Background {
       await this.#wait(trust.awaits(peer) ? LOOK_UNTRUSTED_MS : LOOK_MS);
       const now = time.monotonicMs();
       if (this.#paused || !store.isScanned || !this.#ports.isAlive(peer) || now < (this.#nextSweepMs.get(peer) ?? 0)) continue;
+      if (this.#options.sweepIntervalMs === 0 && !trust.awaits(peer)) continue;
       const dirty = store.ledger.dirtyPartitions(peer);
       // A peer's own exchange spares this node one, unless it owes the peer a look, or itself.
       if (!trust.awaits(peer) && dirty.length === 0 && now - (this.#sweptByMs.get(peer) ?? -SWEPT_BY_MS) < SWEPT_BY_MS) continue;
@@ -154,7 +156,7 @@ export class Background {
       this.#noticeWrongTree(peer, result);
       if (result.outcome === 'equal') await this.#clearDirty(peer, dirty);
       // What was healed or cut short is looked at again soon, and a peer that could not yet say what it should.
-      if (result.outcome !== 'equal' || trust.awaits(peer)) this.#nextSweepMs.set(peer, time.monotonicMs() + Math.min(trust.awaits(peer) ? AGAIN_UNTRUSTED_MS : 1_000, this.#options.sweepIntervalMs));
+      if (result.outcome !== 'equal' || trust.awaits(peer)) this.#nextSweepMs.set(peer, time.monotonicMs() + (trust.awaits(peer) ? AGAIN_UNTRUSTED_MS : Math.min(1_000, this.#options.sweepIntervalMs)));
     }
   }
 

@@ -56,7 +56,7 @@ export interface Cluster {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Resolves when every node takes requests and all hear each other. */
+/** Resolves when every node takes requests, all hear each other, and all count in quorums. */
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   for (let attempt = 0; ; attempt++) {
     const cluster = new LocalCluster(options, options.ports ?? (await freePorts(options.nodes)));
@@ -133,7 +133,7 @@ class LocalCluster implements Cluster {
 
   async start(): Promise<void> {
     await Promise.all(this.#seats.map(async (seat) => this.#start(seat)));
-    await this.#settle();
+    await this.#settle(() => this.#allHearEachOther() && this.#allAreTrusted());
   }
 
   async put(key: string | Uint8Array, value: string | Uint8Array, options?: RequestOptions): Promise<WriteAnswer> {
@@ -271,9 +271,9 @@ class LocalCluster implements Cluster {
   }
 
   /** Until then a node answers as if it were alone: a read misses what only others keep. */
-  async #settle(): Promise<void> {
+  async #settle(isSettled: () => boolean = () => this.#allHearEachOther()): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!this.#allHearEachOther()) {
+    while (!isSettled()) {
       if (performance.now() > deadline) throw new NodeError('RING_UNAVAILABLE', 'the nodes did not find each other in time');
       await new Promise((resolve) => {
         setTimeout(resolve, LOOK_MS);
@@ -288,6 +288,11 @@ class LocalCluster implements Cluster {
       const peers = seat.daemon?.status.node().peers ?? [];
       return running.every((other) => other === seat || !this.#canReach(seat.id, other.id) || peers.find((peer) => peer.node === other.id)?.liveness === 'alive');
     });
+  }
+
+  /** New stores have no say in a quorum before they were compared with each other. */
+  #allAreTrusted(): boolean {
+    return this.#seats.every(({ daemon }) => daemon === null || daemon.status.node().untrusted === null);
   }
 
   #canReach(from: number, to: number): boolean {
@@ -314,6 +319,7 @@ function openMemory(seat: Seat, clusterId: string): HeldDisk {
       },
       scrubFiles: null,
     },
+    lastRunEndedInOrder: true,
     release: async () => Promise.resolve(),
   };
 }

@@ -64,6 +64,7 @@ export class Daemon {
       );
     };
     const held = await openDisk(config.clusterId ?? deriveClusterId(topology), onFatal);
+    if (!held.lastRunEndedInOrder) log.warn('the last run on this directory did not end in order');
     if (held.disk.distrusted?.kind === 'damaged') log.error({ reason: held.disk.distrusted.text }, 'the store is untrusted until it was compared with its peers');
     const time = new NodeTime();
     setClock(time);

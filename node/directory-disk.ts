@@ -18,6 +18,7 @@ export async function openDirectoryDisk(path: string, owner: DirectoryOwner, opt
       clearUntrusted: async () => opened.clearUntrusted(),
       scrubFiles: async (budget) => opened.scrubFiles(budget),
     },
+    lastRunEndedInOrder: opened.lastRunEndedInOrder,
     release: async () => opened.release(),
   };
 }

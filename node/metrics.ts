@@ -17,6 +17,7 @@ export class NodeMetrics {
     for (const [name, value] of Object.entries(status.counters)) this.#set(name, value);
     this.#set('records', status.records);
     this.#set('damagedRecords', status.damagedRecords);
+    this.#set('untrusted', status.untrusted === null ? 0 : 1);
     this.#set('hintsWaiting', status.peers.reduce((sum, peer) => sum + peer.hintsWaiting, 0));
     this.#set('peersAlive', status.peers.filter((peer) => peer.liveness === 'alive').length);
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };

@@ -76,6 +76,8 @@ export type ScrubFiles = (budget: (bytes: number) => Promise<boolean>) => Promis
 /** A node's disk, held by this process until it is released. */
 export interface HeldDisk {
   readonly disk: NodeDisk;
+  /** False after a crash or a power cut. */
+  readonly lastRunEndedInOrder: boolean;
   /** The database must be closed before. */
   release(): Promise<void>;
 }

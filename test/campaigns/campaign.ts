@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { CampaignCluster, NODES } from './campaign-cluster.ts';
 import { checkOwnPromises, compareDumps, noFindings, readBack, type Findings } from './check.ts';
+import { describeExit } from './daemon-process.ts';
 import { Load, type Level } from './load.ts';
 import { compileShim, type SyncMode } from './shim.ts';
 
@@ -25,6 +26,8 @@ export interface Tally {
   /** How often a node had to be wiped by hand, because it could not be started or did not heal. */
   operator: number;
   readonly details: Record<string, number>;
+  /** What is worth reading also when the campaign passes: how a daemon ended by itself. */
+  readonly notes: string[];
 }
 
 /** Adds to a count of the details. */
@@ -75,6 +78,7 @@ export interface Row {
   readonly replicasEqual: 'yes' | 'no' | 'not reached';
   readonly seconds: number;
   readonly details: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
   /** Why it failed; empty when it passed. */
   readonly failures: readonly string[];
 }
@@ -94,10 +98,14 @@ const ACKNOWLEDGED_PER_CYCLE = 20;
 
 export async function runCampaign(campaign: Campaign, options: RunOptions): Promise<Row> {
   const directory = mkdtempSync(join(tmpdir(), `ring-level-campaign-${campaign.name}-`));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  // Broken off, too, it leaves nothing behind.
+  process.once('exit', remove);
   try {
     return await runIn(directory, campaign, options);
   } finally {
-    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+    process.off('exit', remove);
+    remove();
   }
 }
 
@@ -129,7 +137,7 @@ async function runIn(directory: string, campaign: Campaign, options: RunOptions)
 class Run {
   readonly failures: string[] = [];
   readonly #findings = noFindings();
-  readonly #tally: Tally = { faults: 0, operator: 0, details: {} };
+  readonly #tally: Tally = { faults: 0, operator: 0, details: {}, notes: [] };
   readonly #campaign: Campaign;
   readonly #options: RunOptions;
   readonly #cluster: CampaignCluster;
@@ -159,10 +167,21 @@ class Run {
       this.#load.go();
       await this.#campaign.cycle(context, number);
       this.#done++;
+      await this.#noticeDeaths();
       if (this.#done % CHECK_EVERY !== 0 || this.#done === this.#options.cycles) continue;
       await this.#check();
       this.#options.onProgress(`${this.#campaign.name}: ${this.#done} cycles, ${this.#load.counts.acknowledged} acknowledged, ${this.#tally.faults} faults, ${this.#lost} lost, ${this.#wrong} wrong`);
       if (this.#lost + this.#wrong > 0) return;
+    }
+  }
+
+  /** A cycle leaves all nodes running; one that has ended since did so by itself. */
+  async #noticeDeaths(): Promise<void> {
+    for (const node of NODES) {
+      const exit = this.#cluster.daemonOf(node)?.ended ?? null;
+      if (exit === null) continue;
+      this.failures.push(`node ${node} ended by itself: ${describeExit(exit)}`);
+      await this.#cluster.startNodePatiently(node);
     }
   }
 
@@ -223,6 +242,7 @@ class Run {
       replicasEqual: this.#equal,
       seconds: Math.round(seconds),
       details: { reads: counts.reads, readErrors: counts.readErrors, finalReadErrors: this.#findings.errors, ...this.#tally.details },
+      notes: this.#tally.notes,
       failures: this.failures,
     };
   }
@@ -231,6 +251,7 @@ class Run {
   #judge(): void {
     const { acknowledged } = this.#load.counts;
     const [campaign, faults] = [this.#campaign, this.#tally.faults];
+    if (this.#done === 0) this.failures.push('vacuous: no cycle was completed');
     const fail = (text: string): void => void this.failures.push(text);
     if (acknowledged < this.#done * ACKNOWLEDGED_PER_CYCLE) fail(`vacuous: ${acknowledged} acknowledged in ${this.#done} cycles`);
     if (faults < this.#done * (campaign.faultsPerCycle ?? 1)) fail(`vacuous: ${faults} faults took effect in ${this.#done} cycles`);

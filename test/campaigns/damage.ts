@@ -20,6 +20,7 @@ const LIVE_SHARE = 0.3;
 const ONE_FILE_SHARE = 0.15;
 const FEW_FLIPS_MAX = 10;
 const STARTS_MAX = 10;
+const LINES_TOLD = 4;
 const DESTRUCTION = { level: 'quorum', durableNodes: 2, reads: 'values only', end: 'restart' } as const;
 
 export const bitFlips: Campaign = {
@@ -81,13 +82,16 @@ export const damageFiles: Campaign = {
 
 /** Starts the node, reads everything while it is damaged, waits until it is healed; by hand where it is not. */
 async function healFrom(context: CycleContext, node: number, what: string): Promise<void> {
-  const { cluster, load, findings, tally } = context;
+  const { cluster, load, random, findings, tally } = context;
   const started = new Supervised(context, node, what);
   await started.keepRunning();
   await load.pause();
   const histories = [...load.histories.values()].slice(0, KEYS_READ);
   addErrors(tally, await readWhileDamaged(cluster, histories, findings));
+  // Some of the healing under load; but replicas that are written to are equal by chance only.
   load.go();
+  await delay(random.next() * BEFORE_MS);
+  await load.pause();
   try {
     await until(
       'all replicas are equal',
@@ -121,8 +125,10 @@ class Supervised {
     const { cluster, tally } = this.#context;
     if (cluster.isRunning(this.#node)) return;
     const exit = cluster.daemonOf(this.#node)?.ended ?? null;
-    const isOwnEnd = exit !== null && exit.signal !== 'SIGKILL';
-    if (isOwnEnd) add(tally, `ended: ${exit.signal ?? `status ${exit.code ?? 'none'}`}`, 1);
+    if (exit !== null && exit.signal !== 'SIGKILL') {
+      add(tally, `ended: ${exit.signal ?? `status ${exit.code ?? 'none'}`}`, 1);
+      tally.notes.push(`${this.#what}: node ${this.#node} ended by itself: ${describeExit(exit)}`);
+    }
     if (++this.#starts > STARTS_MAX) {
       await this.byHand(`it ended ${STARTS_MAX} times: ${exit === null ? '' : describeExit(exit)}`);
       return;
@@ -139,7 +145,8 @@ class Supervised {
     const { cluster, findings, tally } = this.#context;
     tally.operator++;
     add(tally, `byHand ${this.#what}`, 1);
-    findings.words.push(`${this.#what}: ${why.slice(0, 400)}`);
+    const lines = cluster.daemonOf(this.#node)?.lines.slice(-LINES_TOLD) ?? [];
+    findings.words.push(`${this.#what}: ${why.slice(0, 400)}`, ...lines.map((line) => `  its log: ${line.slice(0, 400)}`));
     await cluster.wipe(this.#node);
   }
 }

@@ -36,7 +36,6 @@ export const oldCopy: Campaign = {
     tally.faults++;
     await load.pause();
     addErrors(tally, await readWhileDamaged(cluster, [...load.histories.values()].slice(0, KEYS_READ), findings));
-    load.go();
     await cluster.converged(HEAL_MS);
   },
 };

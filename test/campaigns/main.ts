@@ -23,6 +23,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { cycles: { type: 'string' }, seed: { type: 'string' }, 'replication-factor': { type: 'string', default: '3' }, json: { type: 'string' } },
 });
+// What listens to `exit` kills the daemons and removes their directories.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -48,7 +50,7 @@ async function main(): Promise<number> {
       onProgress: (text) => process.stdout.write(`${text}\n`),
     });
     rows.push(row);
-    process.stdout.write(`${row.failures.length === 0 ? 'passed' : 'FAILED'} ${row.campaign} ${JSON.stringify(row.details)}\n${row.failures.map((text) => `  ${text}\n`).join('')}`);
+    process.stdout.write(`${row.failures.length === 0 ? 'passed' : 'FAILED'} ${row.campaign} ${JSON.stringify(row.details)}\n${[...row.failures, ...row.notes].map((text) => `  ${text}\n`).join('')}`);
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
   }
   process.stdout.write(`\n${tableOf(rows)}`);

@@ -36,6 +36,7 @@ export const REQUIRED_CLOCK_FAULTS = ['clockJumps', 'clockDrifts'] as const;
 /** Every way in which the product recovers. */
 export const REQUIRED_PATHS = [
   'hintsDelivered',
+  'hintsChecked',
   'readRepairs',
   'sweepHealed',
   'rewrites',

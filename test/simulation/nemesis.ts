@@ -39,7 +39,7 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 /** What a disk is left without. */
-const DESTRUCTIVE: ReadonlySet<Fault> = new Set(['flip', 'log-damage', 'torn-log', 'wipe', 'restore']);
+export const DESTRUCTIVE: ReadonlySet<Fault> = new Set(['flip', 'log-damage', 'torn-log', 'wipe', 'restore']);
 
 export interface NemesisOptions {
   /** What this seed is about. */

@@ -45,8 +45,6 @@ export function nameOfNode(id: number): string {
 }
 
 export const CLUSTER = 'simulation';
-/** A sweep that is off comes once in a virtual day. */
-const NEVER_MS = 86_400_000;
 const RESTART_AFTER_FATAL_MS = 300;
 
 export class SimNode {
@@ -222,8 +220,8 @@ export class SimNode {
       requestTimeoutMs: 3_000,
       hedgeAfterMs: 200,
       replicaTimeoutMs: 1_500,
-      sweep: { intervalMs: sweep === 'on' ? 2_000 : NEVER_MS },
-      scrub: { intervalMs: 3_000, maxBytesPerSecond: 1 << 20 },
+      sweep: { intervalMs: sweep === 'on' ? 2_000 : 0 },
+      scrub: { intervalMs: 1_000, maxBytesPerSecond: 1 << 20 },
     });
   }
 

@@ -182,6 +182,7 @@ export class MemoryNodes implements AsyncDisposable {
         },
         scrubFiles,
       },
+      lastRunEndedInOrder: true,
       release: async () => Promise.resolve(),
     };
   }
