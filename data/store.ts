@@ -70,6 +70,8 @@ export interface StorePorts {
 
 export type StoreEvent =
   | { readonly event: 'write-failed'; readonly error: unknown }
+  /** Something stored could not be read, by the writer or the scan. */
+  | { readonly event: 'read-failed'; readonly error: unknown }
   | { readonly event: 'reopened' }
   | { readonly event: 'reopen-failed'; readonly error: unknown }
   /** The database has less than was committed to it. */
@@ -83,6 +85,8 @@ export interface StoreCounters {
   writeFailures: number;
   reopens: number;
   damagedFound: number;
+  /** Records that were sent to this node and were damaged when they came. */
+  damagedReceived: number;
   versionConflicts: number;
 }
 
@@ -131,7 +135,7 @@ function readMetaNumber(kv: OrderedKv, name: string): number {
 
 export class Store implements GroupContext {
   readonly durability: Durability;
-  readonly counters: StoreCounters = { groups: 0, writes: 0, writeFailures: 0, reopens: 0, damagedFound: 0, versionConflicts: 0 };
+  readonly counters: StoreCounters = { groups: 0, writes: 0, writeFailures: 0, reopens: 0, damagedFound: 0, damagedReceived: 0, versionConflicts: 0 };
   readonly #ports: StorePorts;
   readonly #options: StoreOptions;
   #queue: Waiting[] = [];
@@ -415,6 +419,10 @@ export class Store implements GroupContext {
     this.#inventory.damageReplaced(databaseKey);
   }
 
+  damageReceived(): void {
+    this.counters.damagedReceived++;
+  }
+
   versionConflict(key: Uint8Array, version: Version): void {
     this.counters.versionConflicts++;
     this.#ports.report({ event: 'version-conflict', key, version });
@@ -447,7 +455,7 @@ export class Store implements GroupContext {
       outcomes = waiting.map((item) => item.intents.map((intent) => group.add(intent)));
     } catch (error) {
       // A lookup failed: nothing was written.
-      this.#ports.report({ event: 'write-failed', error });
+      this.#ports.report({ event: 'read-failed', error });
       for (const item of waiting) item.done(item.intents.map(() => REFUSED_UNAVAILABLE));
       return;
     }
@@ -547,7 +555,7 @@ export class Store implements GroupContext {
     try {
       entries = await this.#ports.kv.scan(range, limits);
     } catch (error) {
-      this.#ports.report({ event: 'write-failed', error });
+      this.#ports.report({ event: 'read-failed', error });
       await this.#ports.sleep(this.#options.reopenDelayMs);
       return false;
     }

@@ -91,6 +91,8 @@ export interface GroupContext {
   isHintIntact(databaseKey: Uint8Array, value: Uint8Array): boolean;
   damageFound(databaseKey: Uint8Array): void;
   damageReplaced(databaseKey: Uint8Array): void;
+  /** What was to be stored came damaged: another node, or the way from it, did not check. */
+  damageReceived(): void;
   versionConflict(key: Uint8Array, version: Version): void;
 }
 
@@ -153,7 +155,10 @@ export class WriteGroup {
   }
 
   #addRecord(key: Uint8Array, record: RecordBytes, hintFor: readonly NodeId[]): WriteOutcome {
-    if (!isIntact(key, record)) return DAMAGED;
+    if (!isIntact(key, record)) {
+      this.#context.damageReceived();
+      return DAMAGED;
+    }
     const hash = this.#context.hashOf(key);
     const partitionOfKey = this.#context.partitionOf(hash);
     const databaseKey = recordKey(partitionOfKey, hash, key);
@@ -192,7 +197,10 @@ export class WriteGroup {
   }
 
   #addHint(target: NodeId, key: Uint8Array, record: RecordBytes): WriteOutcome {
-    if (!isIntact(key, record)) return DAMAGED;
+    if (!isIntact(key, record)) {
+      this.#context.damageReceived();
+      return DAMAGED;
+    }
     const version = versionOf(record);
     if (version.timestamp > this.#newestTimestamp) this.#newestTimestamp = version.timestamp;
     return this.#putHint(target, this.#context.partitionOf(this.#context.hashOf(key)), key, version, record);

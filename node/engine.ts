@@ -19,7 +19,7 @@ import {
   type ReplicaRequest,
   type Topology,
 } from '../coordinator/index.ts';
-import { DataError, HybridClock, Store, nodeId, readCeiling, writerOf, type NodeId, type StoreEvent } from '../data/index.ts';
+import { HybridClock, Store, nodeId, readCeiling, writerOf, type NodeId, type StoreEvent } from '../data/index.ts';
 import { PROTOCOL_VERSION, TYPE, type FrameHeader, type PeerReply, type PeerRequest, type ReadMessage } from '../wire/index.ts';
 import { adoptTopology } from './adopt-topology.ts';
 import { Background } from './background.ts';
@@ -56,6 +56,8 @@ const TICK_MS = 20;
 const FIRST_LINKS_MS = 400;
 const CEILING_CHECK_MS = 1_000;
 const DAMAGED_LISTED_MAX = 1_000;
+/** How LevelDB says that it met what it never wrote, and how data/level-kv.ts does. */
+const UNREADABLE = /Corruption|Invalid argument|is damaged/;
 
 export class NodeEngine {
   readonly nodeId: NodeId;
@@ -271,19 +273,27 @@ export class NodeEngine {
         log.warn({}, `store: ${event.event}`);
         return;
       case 'write-failed':
-      case 'reopen-failed': {
-        const reason = messageOf(event.error);
-        log.warn({ error: reason }, `store: ${event.event}`);
-        // What the disk has after an I/O error is certain only to a process that reads it anew.
-        if (reason.includes('Input/output error')) this.#ports.fatal(`the disk failed: ${reason}`);
-        // The next start repairs it, and has it healed from the peers.
-        else if (event.error instanceof DataError && event.error.code === 'RING_STORE_DAMAGED') this.#ports.fatal(reason);
+      case 'read-failed':
+      case 'reopen-failed':
+        log.warn({ error: messageOf(event.error) }, `store: ${event.event}`);
+        this.#diskFailed(messageOf(event.error));
         return;
-      }
       case 'rolled-back':
         log.error({}, 'store: the database lost groups that it had committed');
         this.#distrust('the database lost writes that it had committed');
         return;
+    }
+  }
+
+  /** Whether the process must end: it can't go on with what the disk says, and the next start can. */
+  #diskFailed(reason: string): void {
+    // What the disk has after an I/O error is certain only to a process that reads it anew.
+    if (reason.includes('Input/output error')) {
+      this.#ports.fatal(`the disk failed: ${reason}`);
+    } else if (UNREADABLE.test(reason)) {
+      // The mark has the next start read every table, repair what it can, and heal.
+      const end = (): void => this.#ports.fatal(`the database is damaged, start the node again to have it repaired: ${reason}`);
+      this.#disk.markUntrusted(reason).then(end, end);
     }
   }
 
@@ -414,6 +424,7 @@ export class NodeEngine {
         calls: this.#calls,
         time: this.#ports.time,
         scrubFiles: this.#disk.scrubFiles,
+        unreadable: (reason) => this.#diskFailed(reason),
         filesDamaged: (findings) => {
           // The trees still count what the files have lost, and would call it equal.
           this.#store.recount();

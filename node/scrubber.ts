@@ -31,6 +31,8 @@ export interface ScrubberPorts {
   readonly calls: PeerCalls;
   readonly time: Time;
   readonly scrubFiles: ScrubFiles | null;
+  /** Something could not be read. */
+  unreadable(reason: string): void;
   /** Files of the database are damaged. */
   filesDamaged(findings: readonly string[]): void;
   report(message: string, details: Record<string, unknown>): void;
@@ -92,6 +94,7 @@ export class Scrubber {
       } catch (error) {
         // The store is being reopened, or closed: the next round begins anew.
         this.#ports.report('a scrub was cut short', { reason: messageOf(error) });
+        this.#ports.unreadable(messageOf(error));
       }
     }
   }

@@ -39,8 +39,11 @@ export const untrusted: Campaign = {
     await until('writes that one node misses', WRITES_MS, async () => load.counts.acknowledged >= goal);
     await load.pause();
     await cluster.kill([damaged]);
-    const isDamaged = spoilLog(cluster, damaged, number % 2 === 0 ? 'flipped' : 'deleted', random);
+    const damage = number % 2 === 0 ? 'flipped' : 'deleted';
+    const logs = [...sizesOf(cluster.directoryOf(damaged))].filter(([path]) => path.endsWith('.log'));
+    const isDamaged = spoilLog(cluster, damaged, damage, random);
     if (isDamaged) tally.faults++;
+    const before = findings.stale;
     cluster.pause(stopped);
     try {
       await Promise.all([cluster.startNodePatiently(damaged), cluster.startNodePatiently(behind)]);
@@ -48,6 +51,7 @@ export const untrusted: Campaign = {
     } finally {
       cluster.resume(stopped);
     }
+    if (findings.stale > before) tally.notes.push(`cycle ${number}: log ${damage} on node ${damaged}, which had ${JSON.stringify(logs)}: ${findings.stale - before} stale reads`);
     await cluster.converged(HEAL_MS);
   },
 };

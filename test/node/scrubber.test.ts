@@ -233,6 +233,7 @@ describe('a scrubber by itself', () => {
         calls: new PeerCalls(() => false, () => time.monotonicMs()),
         time,
         scrubFiles: null,
+        unreadable: () => undefined,
         filesDamaged: () => undefined,
         report: (message) => reports.push(message),
       },
@@ -252,7 +253,7 @@ describe('a scrubber by itself', () => {
     const { store } = await openLoneStore(new MemoryKv());
     const time = new NodeTime();
     for (const options of [{ intervalMs: 0, bytesPerSecond: 1 << 20 }, { intervalMs: 3_600_000, bytesPerSecond: 1 }]) {
-      const ports = { placement: placementOf(3, 3), store, calls: new PeerCalls(() => false, () => time.monotonicMs()), time, scrubFiles: null, filesDamaged: () => undefined, report: () => undefined };
+      const ports = { placement: placementOf(3, 3), store, calls: new PeerCalls(() => false, () => time.monotonicMs()), time, scrubFiles: null, unreadable: () => undefined, filesDamaged: () => undefined, report: () => undefined };
       const scrubber = new Scrubber(ports, { self: nodeId(0), ...options });
       scrubber.start();
       await scrubber.stop();

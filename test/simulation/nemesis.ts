@@ -5,6 +5,7 @@
  * cluster has healed the last: with more at once there is nothing left that a store could promise. Everything else comes
  * whenever it likes.
  */
+import { KEYSPACE } from '../../data/layout.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { Coverage } from './coverage.ts';
 import type { DestructionKind, History } from './history.ts';
@@ -303,12 +304,22 @@ export class Nemesis {
   #flip(node: SimNode): void {
     const { random, coverage } = this.#ports;
     const count = 1 + random.below(4);
+    // Where it hurts: a key that some replica has missed, on one that has it.
+    const missed = this.#missedKeys();
+    const isMissed = (databaseKey: Uint8Array): boolean => missed.has(Buffer.from(databaseKey.subarray(7)).toString('latin1'));
     this.#record(node, 'bit-flip');
     for (let i = 0; i < count; i++) {
       const target = random.pick(['value', 'value', 'key', 'hint', 'meta'] as const);
-      if (node.disk.flipBit(random, target) !== null) coverage.add('bitFlips');
+      const isRecord = target === 'value' || target === 'key';
+      if (node.disk.flipBit(random, target, isRecord && missed.size > 0 ? isMissed : 'any') !== null) coverage.add('bitFlips');
     }
     if (random.isBelow(0.3)) this.#restart(node);
+  }
+
+  /** Keys for which a hint waits somewhere. */
+  #missedKeys(): ReadonlySet<string> {
+    const hints = this.#ports.nodes.flatMap(({ disk }) => disk.dump().filter(({ key }) => key[0] === KEYSPACE.hint));
+    return new Set(hints.map(({ key }) => Buffer.from(key.subarray(5)).toString('latin1')));
   }
 
   #restart(node: SimNode): void {

@@ -66,12 +66,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'if (entry.value.length >= 18) records.push({ key: parts.key, record: entry.value });',
   },
   {
-    name: 'keeps a damaged record that it is sent',
-    file: 'data/write-group.ts',
-    find: '    if (!isIntact(key, record)) return DAMAGED;\n    const hash',
-    replace: '    const hash',
-  },
-  {
     name: 'takes a tombstone for nothing',
     file: 'coordinator/read-operation.ts',
     find: '    if (record === null) return;\n    this.#environment.hold(record.length);',

@@ -5,8 +5,8 @@
  *   faults ──► stop faults ──► converged? ──► every operation works ──► converged? ──► dumps are checked
  */
 import { Placement, firstTopology, type Topology } from '../../coordinator/index.ts';
-import { compareBytes, compareVersions, equalBytes, nodeId, versionOf, type KvEntry } from '../../data/index.ts';
-import { KEYSPACE } from '../../data/layout.ts';
+import { compareBytes, compareVersions, equalBytes, isIntact, nodeId, recordDatabaseKey, versionOf, type KvEntry } from '../../data/index.ts';
+import { KEYSPACE, orderedKey } from '../../data/layout.ts';
 import { LEVELS, type Consistency } from '../../wire/index.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { checkDumps, type DumpedCluster } from './check-dumps.ts';
@@ -180,13 +180,35 @@ class Simulation {
     const next = (): void => {
       if (!this.#isAsking) return;
       const node = random.pick(this.#nodes);
-      if (client.isConnected(node)) client.ask(node, this.#drawRequest(random), think);
+      if (client.isConnected(node)) this.#ask(client, node, this.#drawRequest(random), think);
       else this.#world.after(20, next);
     };
     const think = (): void => {
       this.#world.after(this.#plan.meanThinkMs * 2 * random.next() ** 2, next);
     };
     think();
+  }
+
+  #ask(client: SimClient, node: SimNode, wanted: Wanted, then: () => void): void {
+    const damagedBefore = this.#nodesWithDamage(wanted.key);
+    client.ask(node, wanted, (outcome) => {
+      if (damagedBefore.length > 0 && outcome.kind === 'read' && outcome.version === null) {
+        const damaged = this.#nodesWithDamage(wanted.key).filter((id) => damagedBefore.includes(id) && outcome.replied.includes(id));
+        if (damaged.length > 0) this.#violate('damaged-as-absent', wanted.key, `node ${damaged.join(', ')} said that it has nothing of ${wanted.key}, where its copy is damaged`);
+      }
+      then();
+    });
+  }
+
+  /** The nodes whose disk holds a copy of the key that cannot be read: its bytes changed, or it vanished from its place. */
+  #nodesWithDamage(text: string): readonly number[] {
+    const key = Buffer.from(text);
+    const hash = this.#placement.hash(key);
+    const databaseKey = recordDatabaseKey(this.#placement.ofHash(hash).partition, hash, key);
+    return this.#nodes.filter(({ disk }) => {
+      const value = disk.content.get(databaseKey);
+      return value === undefined ? disk.content.get(orderedKey(key)) !== undefined : !isIntact(key, value);
+    }).map(({ id }) => id);
   }
 
   #drawRequest(random: SeededRandom): Wanted {
@@ -360,6 +382,7 @@ class Simulation {
     coverage.add('untrustedHealed', sum('storesHealed'));
     for (const name of ['framesLost', 'framesDuplicated', 'framesReordered', 'resets', 'stalls'] as const) coverage.add(name, this.#network.counts[name]);
     for (const { disk } of this.#nodes) for (const name of ['slowFsyncs', 'failedWrites', 'batchesLostInPowerCut', 'batchesLostAfterFailure', 'batchesLostInLog', 'rotations'] as const) coverage.add(name, disk.counts[name]);
+    if (sum('damagedReceived') > 0) this.#violate('damaged-spread', '', `${sum('damagedReceived')} damaged records were sent`);
     if (sum('versionConflicts') > 0) this.#violate('two-values', '', 'two records with one version differed');
   }
 

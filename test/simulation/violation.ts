@@ -23,6 +23,8 @@ export const RULES = {
   'replicas-differ': 'in the end all replicas of a key hold the same bytes',
   'not-converged': 'without faults the replicas become equal within a bound, and every store is trusted',
   broken: 'the code of a node never throws, and a node can always be started again',
+  'damaged-as-absent': 'a node whose copy is damaged does not say that there is none',
+  'damaged-spread': 'a damaged record is never sent to another node',
   'hints-left': 'in the end no hint is left',
   'damaged-record': 'in the end every record is intact',
   'misplaced-record': 'a record lies on its replicas only, in the place that its hash says',

@@ -134,9 +134,9 @@ export class VirtualDisk {
   }
 
   /** Flips one bit of one entry, wherever it is kept. What it did; null when there is no such entry. F2. */
-  flipBit(random: SeededRandom, target: FlipTarget): string | null {
+  flipBit(random: SeededRandom, target: FlipTarget, of: 'any' | ((databaseKey: Uint8Array) => boolean) = 'any'): string | null {
     const keyspace = { value: KEYSPACE.record, key: KEYSPACE.record, hint: KEYSPACE.hint, meta: KEYSPACE.meta }[target];
-    const entry = this.#live.pick(random, keyspace);
+    const entry = of === 'any' ? this.#live.pick(random, keyspace) : pickFrom(random, this.#live.entries().filter(({ key }) => key[0] === keyspace && of(key)));
     if (entry === null) return null;
     return target === 'key' ? this.#flipKey(random, entry) : this.#flipValue(random, entry, target);
   }
@@ -621,6 +621,10 @@ function bytesOf(batch: KvBatch): number {
 
 function closedError(): DataError {
   return new DataError('RING_STORE_UNAVAILABLE', 'the store is closed', { retryable: true });
+}
+
+function pickFrom(random: SeededRandom, entries: readonly KvEntry[]): KvEntry | null {
+  return entries[random.below(Math.max(1, entries.length))] ?? null;
 }
 
 function noCounts() {
