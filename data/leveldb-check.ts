@@ -33,6 +33,8 @@ export interface Inspection {
   readonly needsRepair: boolean;
   /** Names of tables that a repair must not meet as they are. */
   readonly damagedTables: readonly string[];
+  /** Every block of every table that the MANIFEST names was read; false where that would have taken too long. */
+  readonly areTablesChecked: boolean;
   /** With torn ones. */
   readonly faultyLogs: readonly FaultyLog[];
 }
@@ -67,6 +69,7 @@ class Inspector {
   readonly #faultyLogs: FaultyLog[] = [];
   readonly #tableBytesMax: number;
   #needsRepair = false;
+  #areTablesChecked = false;
 
   constructor(directory: string, names: readonly string[], tableBytesMax: number) {
     this.#directory = directory;
@@ -84,6 +87,7 @@ class Inspector {
       findings: [...this.#findings, ...this.#torn],
       needsRepair: this.#needsRepair,
       damagedTables: this.#damagedTables,
+      areTablesChecked: this.#areTablesChecked,
       faultyLogs: this.#faultyLogs,
     };
   }
@@ -154,6 +158,7 @@ class Inspector {
     const bytes = named.reduce((sum, [, size]) => sum + (size ?? 0), 0);
     const check = bytes <= this.#tableBytesMax || this.#findings.length > 0 ? checkBlocks : checkTableEnd;
     await this.#checkEach(named, check, (finding) => this.#mustRepair(finding));
+    this.#areTablesChecked = check === checkBlocks || this.#needsRepair;
     if (!this.#needsRepair) return;
     // A repair takes every table that it finds, and every block. One without an end may never have had one (C2).
     const left = check === checkBlocks ? [] : named.filter(([name]) => !this.#damagedTables.includes(name));

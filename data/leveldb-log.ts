@@ -10,8 +10,14 @@
  * Invariants
  *  L1  Where LevelDB would use a record, `readLog` hands it out, and no other: a bad record ends its block.
  *  L2  Bad or missing bytes are a torn tail only when no record follows anywhere, at any offset. Otherwise damage: a
- *      power cut takes the end of a file, never its middle.
+ *      power cut takes the end of a file, never its middle. Two exceptions, on the safe side: pages of one write that
+ *      reached the disk in another order (a hole, then a record) are damage, too, and so is a value that holds a record
+ *      of a log, in a record that is torn behind it.
  *  L3  A bad checksum in the very last record is a torn tail. The two cannot be told apart.
+ *  L4  A fitting checksum is proof of a record that was written to this file: random bytes have one by chance once in
+ *      2³² candidates. Bytes of an earlier log would have one as well, but LevelDB 1.20 begins each log as a new file, so
+ *      they are there only where a file system shows what its blocks held before.
+ *  L5  The search for records behind what is bad checksums no more than `SEARCH_BYTES_MAX`. Beyond that it is damage.
  */
 import { crc32c, maskCrc } from './crc32c.ts';
 import { readFixed32 } from './leveldb-numbers.ts';
@@ -19,6 +25,12 @@ import { readFixed32 } from './leveldb-numbers.ts';
 export const LOG_BLOCK_BYTES = 32 * 1024;
 export const LOG_HEADER_BYTES = 7;
 const TYPE = { full: 1, first: 2, middle: 3, last: 4 } as const;
+
+/**
+ * A tenth of a second's checksums or so. Zeros and text need none of it, since no byte of theirs is a type; random bytes
+ * need 1.4 MB a block, so that 1.4 MiB of them can be searched, much more than a power cut spoils.
+ */
+const SEARCH_BYTES_MAX = 64 * 1024 * 1024;
 
 export type LogCheck =
   | { readonly state: 'sound' }
@@ -54,6 +66,7 @@ class LogReader {
   readonly #unreadable: ByteRange[] = [];
   #fault: { readonly offset: number; readonly reason: string } | null = null;
   #isFollowed = false;
+  #searchBytesLeft = SEARCH_BYTES_MAX;
   #fragments: Uint8Array[] = [];
   /** Where the logical record began whose fragments are being collected; null outside of one. */
   #begun: number | null = null;
@@ -92,7 +105,25 @@ class LogReader {
     this.#fault ??= { offset: this.#begun ?? from, reason: 'records that cannot be read' };
     this.#unreadable.push({ from, to });
     this.#forgetFragments();
-    if (!this.#isFollowed) this.#isFollowed = hasRecordBehind(this.#bytes, from, to);
+    if (!this.#isFollowed) this.#isFollowed = this.#isRecordBehind(from, to);
+  }
+
+  /**
+   * L2, L5. At any offset, since the length of the bad record may be what is bad. Records without data prove nothing:
+   * seven bytes are soon the same by other means than chance.
+   */
+  #isRecordBehind(bad: number, end: number): boolean {
+    for (let at = bad + 1; at + LOG_HEADER_BYTES < end; at++) {
+      const length = claimedLengthAt(this.#bytes, at, end);
+      if (length === null || length === 0) continue;
+      if (length > this.#searchBytesLeft) {
+        this.#fault = { offset: this.#fault?.offset ?? bad, reason: 'or may follow: there is too much to search' };
+        return true;
+      }
+      this.#searchBytesLeft -= length;
+      if (isChecksumGood(this.#bytes, at, length)) return true;
+    }
+    return false;
   }
 
   #take(at: number, length: number): void {
@@ -139,20 +170,19 @@ class LogReader {
 
 /** The length of the data of the good record at `at`, null where there is none that ends by `end`. */
 function recordLengthAt(bytes: Uint8Array, at: number, end: number): number | null {
+  const length = claimedLengthAt(bytes, at, end);
+  return length !== null && isChecksumGood(bytes, at, length) ? length : null;
+}
+
+/** What the header at `at` says, null where it cannot be that of a record that ends by `end`. */
+function claimedLengthAt(bytes: Uint8Array, at: number, end: number): number | null {
   if (at + LOG_HEADER_BYTES > end) return null;
   const type = bytes[at + 6] ?? 0;
   if (type < TYPE.full || type > TYPE.last) return null;
   const length = (bytes[at + 4] ?? 0) | ((bytes[at + 5] ?? 0) << 8);
-  const dataEnd = at + LOG_HEADER_BYTES + length;
-  if (dataEnd > end) return null;
-  return maskCrc(crc32c(bytes, at + 6, dataEnd)) === readFixed32(bytes, at) ? length : null;
+  return at + LOG_HEADER_BYTES + length <= end ? length : null;
 }
 
-/**
- * Whether a good record stands at any offset behind the bad one: its length may be what is bad. Bounded by the block:
- * some 16,000 candidates of 16 KiB at the worst, which only bytes made for it reach.
- */
-function hasRecordBehind(bytes: Uint8Array, bad: number, end: number): boolean {
-  for (let at = bad + 1; at + LOG_HEADER_BYTES <= end; at++) if (recordLengthAt(bytes, at, end) !== null) return true;
-  return false;
+function isChecksumGood(bytes: Uint8Array, at: number, length: number): boolean {
+  return maskCrc(crc32c(bytes, at + 6, at + LOG_HEADER_BYTES + length)) === readFixed32(bytes, at);
 }

@@ -4,16 +4,25 @@
  * proper-lockfile leaves its lock behind at SIGKILL and would wait many seconds to call it stale. So the owner is
  * written down beside it: pid, the process's start time and the boot id. When that process no longer exists the lock
  * is removed at once. Should two contenders both take over, LevelDB's own lock lets only one open the database.
+ *
+ *   on disk                                     what happens to the lock
+ *   owner runs                                  stays; refused
+ *   owner does not run, or of another boot      taken over at once
+ *   owner unreadable, lock refreshed lately     stays; refused
+ *   owner unreadable, lock not refreshed        taken over at once: whoever runs refreshes it every `UPDATE_MS`
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lock } from 'proper-lockfile';
+import { writeDurably } from '../data/index.ts';
 import { NodeError, codeOf, messageOf } from './errors.ts';
 
+export const OWNER_NAME = 'owner.json';
 const LOCK_NAME = 'node.lock';
-const OWNER_NAME = 'owner.json';
 const STALE_MS = 10_000;
 const UPDATE_MS = 2_500;
+/** Two refreshes missed, and a second for clocks and file systems that count in seconds. */
+const UNREFRESHED_MS = 2 * UPDATE_MS + 1_000;
 
 interface Owner {
   readonly pid: number;
@@ -42,7 +51,7 @@ export async function lockDirectory(directory: string, onCompromised: (reason: s
   } catch (error) {
     if (codeOf(error) !== 'ELOCKED') throw new NodeError('RING_DIRECTORY_UNUSABLE', `cannot lock ${directory}: ${messageOf(error)}`, error);
     const owner = await readOwner(directory);
-    if (owner === null || (await isRunning(owner))) throw inUse(directory, owner);
+    if (await (owner === null ? isRefreshed(directory) : isRunning(owner))) throw inUse(directory, owner);
     await rm(join(directory, LOCK_NAME), { recursive: true, force: true });
     try {
       release = await take();
@@ -51,10 +60,8 @@ export async function lockDirectory(directory: string, onCompromised: (reason: s
     }
   }
   try {
-    // Renamed into place: a crash leaves the old owner or the new one, never half of one.
-    const aside = join(directory, `${OWNER_NAME}.tmp`);
-    await writeFile(aside, JSON.stringify(await describeSelf()));
-    await rename(aside, join(directory, OWNER_NAME));
+    // A crash or a power cut leaves the old owner or the new one, never half of one, and never none.
+    await writeDurably(directory, OWNER_NAME, JSON.stringify(await describeSelf()));
   } catch (error) {
     await release();
     throw new NodeError('RING_DIRECTORY_UNUSABLE', `cannot write in ${directory}: ${messageOf(error)}`, error);
@@ -87,6 +94,15 @@ async function readOwner(directory: string): Promise<Owner | null> {
     return typeof pid === 'number' && typeof startTime === 'string' && typeof bootId === 'string' ? { pid, startTime, bootId } : null;
   } catch {
     return null;
+  }
+}
+
+/** Whether somebody may be alive who holds the lock. A lock that is gone by now is nobody's. */
+async function isRefreshed(directory: string): Promise<boolean> {
+  try {
+    return (await stat(join(directory, LOCK_NAME))).mtimeMs > Date.now() - UNREFRESHED_MS;
+  } catch (error) {
+    return codeOf(error) !== 'ENOENT';
   }
 }
 

@@ -23,9 +23,11 @@
  *  D3  Nothing is deleted: what cannot be used is moved to set-aside.
  *  D4  The tables' data is checked before an open unless that would take long, and longer after a run that did not end
  *      in order: a compaction drops what it cannot read in silence, and ends the process when it meets keys out of
- *      order, after each start anew.
+ *      order, after each start anew. Where it would take too long, `areTablesChecked` says so.
+ *  D5  untrusted.json is written by one at a time, in the order of the calls, and each call knows what the one before has
+ *      written: the last one decides what is on disk, and two never meet at one temporary name.
  */
-import { readFile, realpath, writeFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DataError,
@@ -42,13 +44,14 @@ import {
   scrubTables,
   setAside,
   settleRepair,
+  writeDurably,
   type Inspection,
   type LevelKvOptions,
   type NodeId,
   type OrderedKv,
   type ReadBudget,
 } from '../data/index.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { OWNER_NAME, lockDirectory } from './directory-lock.ts';
 import { NodeError, codeOf, messageOf } from './errors.ts';
 import {
   IDENTITY_NAME,
@@ -76,13 +79,15 @@ export interface OpenDirectory {
   readonly condition: StoreCondition;
   /** False after a crash or a power cut; true for a new directory. */
   readonly lastRunEndedInOrder: boolean;
+  /** False when the tables were too large to be read before the open: a scrub of them is due soon (D4). */
+  readonly areTablesChecked: boolean;
   /** The database is as good as its peers': the next open finds it sound. Durable when it resolves. */
   clearUntrusted(): Promise<void>;
   /** Damage was found while it runs: the next open reports it, and draws a new incarnation. Durable when it resolves. */
   markUntrusted(findings: readonly string[]): Promise<void>;
   /** Checks the checksums of all tables. `budget` is awaited before each read; false ends it. Resolves to what is damaged. */
   scrubFiles(budget: ReadBudget): Promise<readonly string[]>;
-  /** Gives up the lock; the database must be closed before. */
+  /** Gives up the lock, when what was marked or cleared before is on disk; the database must be closed before. */
   release(): Promise<void>;
 }
 
@@ -91,9 +96,6 @@ export interface DirectoryOwner {
   readonly nodeId: NodeId;
   onCompromised(reason: string): void;
 }
-
-/** Written by directory-lock.ts; at the end of an orderly run `endedInOrder` is added. */
-const OWNER_NAME = 'owner.json';
 
 /** Some tenths of a second's reading, and about a second's. */
 const TABLE_BYTES_CHECKED_MAX = 64 * 1024 * 1024;
@@ -116,10 +118,14 @@ export async function openDirectory(path: string, owner: DirectoryOwner, options
       identity,
       condition: conditionOf(opening.distrust),
       lastRunEndedInOrder,
+      areTablesChecked: opening.areTablesChecked,
       clearUntrusted: async () => opening.clearUntrusted(),
       markUntrusted: async (findings) => opening.markUntrusted(findings),
       scrubFiles: async (budget) => (await scrubTables(opening.database, budget)).findings,
-      release,
+      release: async () => {
+        await opening.marksWritten();
+        await release();
+      },
     };
   } catch (error) {
     // The run that did not come about leaves the end of the last one as it was.
@@ -151,6 +157,9 @@ class Opening {
   readonly #lastRunEndedInOrder: boolean;
   /** As untrusted.json has it. */
   #distrust: Distrust | null = null;
+  /** D5. Resolves, never rejects, when the last change of untrusted.json that was asked for has been made or has failed. */
+  #marks: Promise<unknown> = Promise.resolve();
+  #areTablesChecked = true;
 
   constructor(directory: string, owner: DirectoryOwner, options: LevelKvOptions, lastRunEndedInOrder: boolean) {
     this.#directory = directory;
@@ -165,6 +174,10 @@ class Opening {
     return this.#distrust;
   }
 
+  get areTablesChecked(): boolean {
+    return this.#areTablesChecked;
+  }
+
   async open(): Promise<OpenDatabase> {
     this.#distrust = await readDistrust(this.#directory);
     const identity = await readIdentity(this.#directory);
@@ -176,12 +189,25 @@ class Opening {
   }
 
   async clearUntrusted(): Promise<void> {
-    await attempt(this.#directory, removeDistrust(this.#directory));
-    this.#distrust = null;
+    await this.#inOrder(async () => {
+      await attempt(this.#directory, removeDistrust(this.#directory));
+      this.#distrust = null;
+    });
   }
 
   async markUntrusted(findings: readonly string[]): Promise<void> {
-    await this.#keepDistrust(withDamage(this.#distrust, findings));
+    await this.#inOrder(async () => this.#keepDistrust(withDamage(this.#distrust, findings)));
+  }
+
+  async marksWritten(): Promise<void> {
+    await this.#marks;
+  }
+
+  /** D5. `work` must not wait for other work of this order. */
+  async #inOrder(work: () => Promise<void>): Promise<void> {
+    const done = this.#marks.then(work);
+    this.#marks = done.catch(() => undefined);
+    return done;
   }
 
   /** No identity file that says whose the directory is. */
@@ -222,6 +248,7 @@ class Opening {
   /** null when there is nothing in it that can be opened; why is on record then (D1). */
   async #openExisting(): Promise<OrderedKv | null> {
     const inspection = await inspectDatabase(this.database, this.#tableBytesToCheck());
+    this.#areTablesChecked = inspection.areTablesChecked;
     if (inspection.state === 'damaged') {
       await this.markUntrusted(inspection.findings);
       await attempt(this.#directory, keepFaultyLogs(this.database, inspection, this.#aside));
@@ -271,6 +298,7 @@ class Opening {
   async #create(made: Identity): Promise<OpenDatabase> {
     if (this.#distrust === null) await this.#keepDistrust({ reason: 'new', findings: [], incarnation: 'current' });
     const kv = await this.#openNew();
+    this.#areTablesChecked = true;
     return closedOnError(kv, async () => {
       const identity: Identity = { ...made, state: 'ready' };
       await keepCopy(kv, identity);
@@ -334,13 +362,13 @@ async function endedInOrder(directory: string): Promise<boolean> {
   return owner === null || owner['endedInOrder'] === true;
 }
 
-/** A best effort: without it the next start believes in a crash, which costs nothing but care. */
+/** Adds `endedInOrder` to what directory-lock.ts wrote. A best effort: without it the next start believes in a crash, which costs nothing but care. */
 async function noteOrderlyEnd(directory: string): Promise<void> {
   try {
     const owner = await readOwner(directory);
     // Who lost the lock says nothing about the run of who took it.
     if (owner?.['pid'] !== process.pid) return;
-    await writeFile(join(directory, OWNER_NAME), JSON.stringify({ ...owner, endedInOrder: true }));
+    await writeDurably(directory, OWNER_NAME, JSON.stringify({ ...owner, endedInOrder: true }));
   } catch {
     // Said above.
   }

@@ -1,5 +1,5 @@
 /** One fear a test: files of a LevelDB database that are not what LevelDB wrote, and nobody notices. Real databases. */
-import { open, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { KvBatch, inspectDatabase, openLevelKv, scrubTables, type Inspection, type OrderedKv } from '../../data/index.ts';
@@ -50,7 +50,7 @@ function boundariesOf(log: Uint8Array): readonly number[] {
   return [...boundaries, log.length];
 }
 
-const SOUND: Inspection = { state: 'sound', findings: [], needsRepair: false, damagedTables: [], faultyLogs: [] };
+const SOUND: Inspection = { state: 'sound', findings: [], needsRepair: false, damagedTables: [], areTablesChecked: false, faultyLogs: [] };
 
 describe('a database', () => {
   it('that LevelDB closed is sound', async () => {
@@ -142,6 +142,15 @@ describe('a database', () => {
     await writeFile(join(database.path, '009999.ldb'), 'the beginning of a table');
     expect(await inspectDatabase(database.path)).toStrictEqual(SOUND);
     expect((await scrubTables(database.path, unlimited)).findings).toStrictEqual([]);
+  });
+
+  it('says whether all of its tables were read, as they are where they are small or anything is damaged', async () => {
+    await using database = await usedDatabase(14);
+    const areChecked = async (bytesMax: number): Promise<boolean> => (await inspectDatabase(database.path, bytesMax)).areTablesChecked;
+    const { size } = await stat(await onlyFile(database.path, /\.ldb$/));
+    expect([await areChecked(size), await areChecked(size - 1)]).toStrictEqual([true, false]);
+    await rm(join(database.path, 'CURRENT'));
+    expect(await areChecked(0)).toBe(true);
   });
 
   it('that is not there is damaged and not an error', async () => {

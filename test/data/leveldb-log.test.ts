@@ -122,6 +122,84 @@ describe('a log', () => {
     expect(checkLog(log)).toStrictEqual({ state: 'damaged', offset: 57, reason: 'records that cannot be read' });
   });
 
+  it('whose length is bad in any bit of any record but the last is damaged', () => {
+    const records = [50, 3000, 0, 700, 12_000, 20].map((length) => text(length));
+    const sound = logOf(records);
+    let at = 0;
+    for (const record of records.slice(0, -1)) {
+      for (let bit = 0; bit < 16; bit++) {
+        const log = Buffer.from(sound);
+        log.writeUInt16LE(record.length ^ (1 << bit), at + 4);
+        expect([at, bit, checkLog(log)]).toStrictEqual([at, bit, { state: 'damaged', offset: at, reason: 'records that cannot be read' }]);
+      }
+      at += LOG_HEADER_BYTES + record.length;
+    }
+  });
+
+  it('of one block with 20 bits of its first half flipped is damaged exactly where a record behind is still good', () => {
+    const seen = { 'damaged': 0, 'torn-tail': 0, 'sound': 0 };
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = new SeededRandom(seed);
+      // Groups of writes as the campaign `untrusted` makes them: small values, and a large one now and then.
+      const records: Uint8Array[] = [];
+      while (records.reduce((sum, record) => sum + record.length, 0) < 8000) {
+        const length = random.isBelow(0.1) ? 6000 + random.below(14_000) : 100 + random.below(1000);
+        records.push(Uint8Array.from({ length }, () => random.below(256)));
+      }
+      const log = logOf(records);
+      expect([seed, log.length < LOG_BLOCK_BYTES]).toStrictEqual([seed, true]);
+      const bad = new Set<number>();
+      for (let flip = 0; flip < 20; flip++) {
+        const at = random.below(Math.floor(log.length / 2));
+        log.writeUInt8((log[at] ?? 0) ^ (1 << random.below(8)), at);
+        bad.add(at);
+      }
+      let from = 0;
+      const isGood = records.map((record) => {
+        const to = from + LOG_HEADER_BYTES + record.length;
+        const good = ![...bad].some((at) => at >= from && at < to);
+        from = to;
+        return good;
+      });
+      const expected = isGood.lastIndexOf(true) > isGood.indexOf(false) ? 'damaged' : 'torn-tail';
+      expect([seed, checkLog(log).state]).toStrictEqual([seed, expected]);
+      seen[expected]++;
+    }
+    // L3: where the last record is so large that it begins in the first half, nothing is behind it.
+    expect([seen.damaged > 100, seen['torn-tail'] > 50, seen.sound]).toStrictEqual([true, true, 0]);
+  });
+
+  it('with random bytes behind a torn record has a torn tail, even with a mebibyte of them', () => {
+    const log = logOf(Array.from({ length: 20 }, () => text(300)));
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = new SeededRandom(seed);
+      const cut = 307 * 19 + 1 + random.below(305);
+      const garbage = Uint8Array.from({ length: seed === 1 ? 1 << 20 : random.below(40_000) + 300 }, () => random.below(256));
+      expect([seed, checkLog(Buffer.concat([log.subarray(0, cut), garbage]))]).toStrictEqual([seed, { state: 'torn-tail', offset: 307 * 19 }]);
+    }
+  });
+
+  it('with a hole of zeros and then a good record is damaged, though a power cut may do that: on the safe side', () => {
+    const log = logOf([text(100), text(8000), text(100)]);
+    expect(checkLog(Buffer.from(log).fill(0, 4096, 8100))).toMatchObject({ state: 'damaged', offset: 107 });
+    expect(checkLog(Buffer.from(log).fill(0, 4096))).toStrictEqual({ state: 'torn-tail', offset: 107 });
+  });
+
+  it('in which only a record without data lies behind what is bad has a torn tail', () => {
+    const torn = Buffer.from(physical(TYPE.full, text(60)));
+    torn.writeUInt8(8, 20);
+    torn.set(physical(TYPE.first, text(0)), 40);
+    expect(checkLog(torn)).toStrictEqual({ state: 'torn-tail', offset: 0 });
+    torn.set(physical(TYPE.first, text(1)), 40);
+    expect(checkLog(torn)).toMatchObject({ state: 'damaged', offset: 0 });
+  });
+
+  it('made so that every byte looks like a record is searched up to a limit, and is damaged beyond it', () => {
+    const reason = 'or may follow: there is too much to search';
+    expect(checkLog(new Uint8Array(LOG_BLOCK_BYTES).fill(TYPE.last))).toStrictEqual({ state: 'torn-tail', offset: 0 });
+    expect(checkLog(new Uint8Array(100 * LOG_BLOCK_BYTES).fill(TYPE.last))).toStrictEqual({ state: 'damaged', offset: 0, reason });
+  });
+
   it.each<[string, readonly Uint8Array[], string]>([
     ['a middle without a beginning', [physical(TYPE.middle, text(9)), physical(TYPE.full, text(9))], 'a record has no beginning'],
     ['an end without a beginning', [physical(TYPE.full, text(9)), physical(TYPE.last, text(9))], 'a record has no beginning'],

@@ -1,5 +1,6 @@
 /** One fear a test: who may use a data directory, what a start that must fail leaves behind, and what damage does. */
 import { cp, mkdir, readFile, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -444,6 +445,54 @@ describe('a damaged data directory', () => {
     const unread = await openHere(filled.path);
     expect(unread.condition).toStrictEqual({ state: 'damaged', findings: ['untrusted.json: cannot be read'] });
     await closeHere(unread);
+  });
+
+  it('has marks and clearings that are asked for at once made in the order of the calls', async () => {
+    await using filled = await filledDirectory();
+    const opened = await openHere(filled.path);
+    const marker = async (): Promise<unknown> => JSON.parse(await readFile(join(filled.path, 'untrusted.json'), 'utf8').catch(() => 'null'));
+    const numbers = Array.from({ length: 20 }, (_, index) => `finding ${index}`);
+    await Promise.all(numbers.map(async (finding) => opened.markUntrusted([finding])));
+    expect(await marker()).toStrictEqual({ reason: 'damaged', findings: numbers, incarnation: 'to-be-renewed' });
+    await Promise.all([opened.markUntrusted(['before']), opened.clearUntrusted()]);
+    expect(await marker()).toBeNull();
+    await Promise.all([opened.markUntrusted(['before']), opened.clearUntrusted(), opened.markUntrusted(['after'])]);
+    expect(await marker()).toMatchObject({ findings: ['after'] });
+    // What was asked for before the directory is given up is on disk before it is another's.
+    await opened.kv.close();
+    const late = opened.markUntrusted(['late']);
+    await opened.release();
+    expect(await marker()).toMatchObject({ findings: ['after', 'late'] });
+    await late;
+  });
+
+  it('does not have its later marks lost with one that failed', async () => {
+    await using filled = await filledDirectory();
+    const opened = await openHere(filled.path);
+    await mkdir(join(filled.path, 'untrusted.json.tmp'));
+    await expect(opened.markUntrusted(['first'])).rejects.toMatchObject({ code: 'RING_DIRECTORY_UNUSABLE' });
+    await rm(join(filled.path, 'untrusted.json.tmp'), { recursive: true });
+    await opened.markUntrusted(['second']);
+    await closeHere(opened);
+    const again = await openHere(filled.path);
+    expect(again.condition).toStrictEqual({ state: 'damaged', findings: ['second'] });
+    await closeHere(again);
+  });
+
+  it('says that its tables were read before it was opened, or that they are too large for that', async () => {
+    await using filled = await filledDirectory();
+    const small = await openHere(filled.path);
+    expect(small.areTablesChecked).toBe(true);
+    for (let number = 0; number < 80; number++) {
+      const batch = new KvBatch();
+      // Nothing that could be compressed.
+      batch.put(keyOf(ALL + number), randomBytes(1 << 20));
+      await small.kv.write(batch, 'os');
+    }
+    await closeHere(small);
+    const large = await openHere(filled.path);
+    expect(large.areTablesChecked).toBe(false);
+    await closeHere(large);
   });
 
   it('has its tables checked while it is open', async () => {

@@ -65,6 +65,7 @@ export interface NemesisPorts {
 
 const HOUR_MS = 3_600_000;
 const WHOLE_LOOK_MS = 250;
+const REMEMBERED_AFTER_MS = 1_500;
 
 export class Nemesis {
   readonly #ports: NemesisPorts;
@@ -72,6 +73,8 @@ export class Nemesis {
   readonly #snapshots = new Map<number, DiskSnapshot>();
   #isOver = false;
   #destroyed: number | null = null;
+  /** The last loss can be known only from what peers remember: until it is healed none of them may forget. */
+  #isFragile = false;
 
   constructor(ports: NemesisPorts, options: NemesisOptions) {
     this.#ports = ports;
@@ -160,6 +163,8 @@ export class Nemesis {
         this.#later(this.#span(6_000), () => network.setLink(a.name, b.name, { lossProbability: 0, duplicateProbability: 0, reorderProbability: 0 }));
         return;
       case 'write-failure':
+        // It may end the process.
+        if (this.#isFragile) return;
         node.disk.failNextWrite(random.pick(['io-error', 'full', 'short-write'] as const));
         return;
       case 'full-disk':
@@ -189,7 +194,7 @@ export class Nemesis {
     const isLoss = how === 'power' && this.#options.durability === 'os';
     if (isLoss && (victims.length > 1 || !this.#mayDestroy())) return;
     for (const node of victims) {
-      if (!node.isUp) continue;
+      if (!node.isUp || (this.#isFragile && node.id !== this.#destroyed)) continue;
       coverage.add(how === 'crash' ? 'processCrashes' : 'powerCuts');
       if (isLoss) this.#record(node, 'silent-log-loss');
       node.end(how === 'crash' ? 'crash' : 'silent');
@@ -251,6 +256,7 @@ export class Nemesis {
       if (this.#ports.isWhole()) {
         history.healed(this.#destroyed, world.nowMs);
         this.#destroyed = null;
+        this.#isFragile = false;
         this.#ports.coverage.add('destructionsHealed');
       } else {
         this.#awaitWhole();
@@ -259,8 +265,8 @@ export class Nemesis {
   }
 
   #destroy(fault: Fault): void {
-    const { random, nodes, coverage } = this.#ports;
-    const node = random.pick(nodes);
+    const { random, coverage } = this.#ports;
+    const node = this.#victim();
     // An old copy for later.
     if (!this.#snapshots.has(node.id) || random.isBelow(0.3)) {
       if (node.disk.identity !== null && node.disk.marker === null) this.#snapshots.set(node.id, node.disk.snapshot());
@@ -272,8 +278,9 @@ export class Nemesis {
         return;
       case 'log-damage':
       case 'torn-log': {
-        if (node.disk.identity === null) return;
+        if (node.disk.identity === null || (fault === 'torn-log' && !this.#isRemembered(node))) return;
         this.#record(node, fault === 'log-damage' ? 'log-damage' : 'silent-log-loss');
+        this.#takeAway(node, fault === 'log-damage' ? 'crash' : 'pause');
         const found = node.disk.loseLogSuffix(random, fault === 'log-damage' ? 'evident' : 'torn tail');
         if (found !== null) coverage.add(fault === 'log-damage' ? 'logDamages' : 'silentLogLosses');
         this.#restart(node);
@@ -281,6 +288,7 @@ export class Nemesis {
       }
       case 'wipe':
         this.#record(node, 'wipe');
+        this.#takeAway(node, 'crash');
         node.end('crash');
         node.disk.wipe();
         coverage.add('wipes');
@@ -288,8 +296,9 @@ export class Nemesis {
         return;
       case 'restore': {
         const snapshot = this.#snapshots.get(node.id);
-        if (snapshot === undefined) return;
+        if (snapshot === undefined || !this.#isRemembered(node)) return;
         this.#record(node, 'restore');
+        this.#takeAway(node, 'pause');
         node.end('crash');
         node.disk.restore(snapshot);
         coverage.add('restores');
@@ -299,6 +308,32 @@ export class Nemesis {
       default:
         throw new Error(`${fault} does not destroy`);
     }
+  }
+
+  /** Where it hurts: mostly one that has what another replica missed, which a hint of its own shows. */
+  #victim(): SimNode {
+    const { random, nodes } = this.#ports;
+    const holders = nodes.filter(({ disk }) => disk.dump().some(({ key }) => key[0] === KEYSPACE.hint));
+    return holders.length > 0 && random.isBelow(0.7) ? random.pick(holders) : random.pick(nodes);
+  }
+
+  /** And when another one is away that has it too. */
+  #takeAway(victim: SimNode, how: 'crash' | 'pause'): void {
+    const { random, nodes } = this.#ports;
+    if (!random.isBelow(0.6)) return;
+    const other = random.pick(nodes.filter((node) => node !== victim));
+    if (how === 'crash') this.#end([other], 'crash');
+    else this.#pause(other);
+  }
+
+  /**
+   * A loss that leaves no trace on the disk is found by the peers, who write down what they remember once a second
+   * (node/peer-memory.ts, M3). So all of them must have been up for longer than that, and stay up until it is healed.
+   */
+  #isRemembered(victim: SimNode): boolean {
+    const isKept = this.#ports.nodes.every((node) => node === victim || node.upForMs >= REMEMBERED_AFTER_MS);
+    this.#isFragile = isKept;
+    return isKept;
   }
 
   #flip(node: SimNode): void {

@@ -138,12 +138,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'if (this.#round >= 1 || this.#answered) this.#keep(sub);',
   },
   {
-    name: 'writes again with a version that is no greater',
-    file: 'coordinator/write-operation.ts',
-    find: 'const version = this.#environment.issue(this, this.#floor);',
-    replace: 'const version = this.#environment.issue(this, 0);',
-  },
-  {
     name: 'counts an untrusted store in a read quorum',
     file: 'coordinator/replica.ts',
     find: 'if (isReplica && !this.#trust.isTrusted(partition)) return',

@@ -57,7 +57,9 @@ export class SimClient {
   isConnected(node: SimNode): boolean {
     const connection = this.#connections.get(node.id);
     if (connection === undefined) this.#connect(node);
-    return connection !== undefined && connection.socket.readyState === connection.socket.OPEN;
+    if (connection === undefined || connection.socket.readyState !== connection.socket.OPEN) return false;
+    // Until then the daemon keeps it in the handshake.
+    return connection.process !== node.process || node.isAdmitting;
   }
 
   /** `done` is called once; with null when no answer came at all. The node must be connected. */

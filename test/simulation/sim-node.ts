@@ -58,7 +58,8 @@ export class SimNode {
   readonly #sim: SimWorld;
   #isWanted = false;
   #waitingClients: MessageSocket[] = [];
-  #isAdmitting = false;
+  /** Whether clients are let in. */
+  isAdmitting = false;
   /** Counters of the runs that have ended. */
   readonly #past = new Map<string, number>();
 
@@ -75,13 +76,18 @@ export class SimNode {
     return this.process !== null;
   }
 
+  /** How long its process has run; 0 while it does not. */
+  get upForMs(): number {
+    return this.process?.monotonicMs() ?? 0;
+  }
+
   get isPaused(): boolean {
     return this.process?.state === 'paused';
   }
 
   /** Up, started, and not stopped. */
   get isServing(): boolean {
-    return this.engine !== null && this.#isAdmitting && !this.isPaused;
+    return this.engine !== null && this.isAdmitting && !this.isPaused;
   }
 
   start(): void {
@@ -93,7 +99,7 @@ export class SimNode {
       failed: (error) => this.#sim.broken(`${this.name} threw ${describeError(error)}`),
     });
     this.process = process;
-    this.#isAdmitting = false;
+    this.isAdmitting = false;
     this.#waitingClients = [];
     this.#sim.trace(() => `${this.name}: starts`);
     process.run(1, () => {
@@ -136,7 +142,7 @@ export class SimNode {
     for (const [name, count] of Object.entries(engine?.status.node().counters ?? {})) this.#past.set(name, (this.#past.get(name) ?? 0) + count);
     this.engine = null;
     this.process = null;
-    this.#isAdmitting = false;
+    this.isAdmitting = false;
     process.kill(how);
   }
 
@@ -146,11 +152,11 @@ export class SimNode {
     this.engine = engine;
     network.listen(this.name, process, (socket, path) => {
       if (path === '/peer') engine.acceptPeer(socket);
-      else if (this.#isAdmitting) engine.acceptClient(socket);
+      else if (this.isAdmitting) engine.acceptClient(socket);
       else this.#wait(socket);
     });
     await engine.start();
-    this.#isAdmitting = true;
+    this.isAdmitting = true;
     for (const socket of this.#waitingClients) {
       engine.acceptClient(socket);
       socket.resume();
