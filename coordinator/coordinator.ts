@@ -134,6 +134,11 @@ export class Coordinator implements OperationEnvironment {
     for (const sub of lost) sub.operation.onLost(sub);
   }
 
+  /** `node` came back with another directory: what it had acknowledged is gone. */
+  onNodeForgot(node: NodeId): void {
+    for (const operation of [...this.#operations]) operation.onForgot(node);
+  }
+
   /** To be called every few milliseconds (O2). */
   tick(nowMs: number): void {
     if (this.#waitingForVersion.size > 0) this.#reserve(0);

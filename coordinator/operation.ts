@@ -35,6 +35,8 @@ export interface Operation {
   onReply(sub: SubRequest, reply: PeerReply): void;
   /** No reply will come: the link broke, or the node is no longer believed to be alive. */
   onLost(sub: SubRequest): void;
+  /** The node came back with another directory: what it said before is no longer true. */
+  onForgot(node: NodeId): void;
   onTick(nowMs: number): void;
   /** The ceiling was raised: ask for the version again. */
   onVersionsAvailable(): void;

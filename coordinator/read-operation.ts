@@ -52,7 +52,7 @@ export class ReadOperation implements Operation {
   readonly #preference: Preference;
   readonly #startedMs: number;
   #pending: SubRequest[] = [];
-  readonly #replies: Reply[] = [];
+  #replies: Reply[] = [];
   /** Replicas whose record is damaged: repaired, not counted. */
   readonly #damaged: NodeId[] = [];
   readonly #asked: NodeId[] = [];
@@ -104,6 +104,13 @@ export class ReadOperation implements Operation {
   onLost(sub: SubRequest): void {
     if (!settle(this.#pending, sub)) return;
     if (sub.role === 'replica') this.#askStandIns();
+    this.#evaluate();
+  }
+
+  onForgot(node: NodeId): void {
+    if (this.#answered || this.#finished) return;
+    this.#replies = this.#replies.filter((reply) => reply.node !== node);
+    this.#holders = this.#holders.filter((holder) => holder !== node);
     this.#evaluate();
   }
 

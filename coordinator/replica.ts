@@ -6,6 +6,7 @@
  *  P2  One array of requests makes one `store.write`; nothing is allocated per record but the intent.
  *  P3  A damaged record is reported as damaged, a failed lookup as failed; neither as absent.
  *  P4  What an untrusted store says is marked as such (coordinator/trust.ts, T3).
+ *  P6  The same holds for one doubtful key: its record replaced a damaged one (data/write-group.ts, G4).
  *  P5  Handed over by another node in bulk, a record of which this node is no replica is not kept: its hint was damaged.
  */
 import { DataError, versionToBytes, type NodeId, type Store, type StoredRecord, type WriteIntent, type WriteOutcome } from '../data/index.ts';
@@ -79,7 +80,7 @@ export class Replica {
       const isReplica = replicas.includes(this.#self);
       const record = isReplica ? this.#store.read(key) : this.#store.readHints(key, replicas);
       if (record === 'damaged') return [TYPE.found, id, FOUND.damaged, null];
-      if (isReplica && !this.#trust.isTrusted(partition)) return [TYPE.found, id, FOUND.untrusted, record];
+      if (isReplica && !(this.#trust.isTrusted(partition) && !this.#store.isDoubtful(key))) return [TYPE.found, id, FOUND.untrusted, record];
       return [TYPE.found, id, record === null ? FOUND.absent : FOUND.record, record];
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
@@ -89,7 +90,9 @@ export class Replica {
 
   #stored(write: WriteMessage | HintMessage, outcome: WriteOutcome | undefined): StoredMessage {
     const message = stored(write[1], outcome);
-    if (write[0] === TYPE.hint || this.#trust.reason === null) return message;
+    if (write[0] === TYPE.hint) return message;
+    if (this.#store.isDoubtful(write[2])) return untrusted(message);
+    if (this.#trust.reason === null) return message;
     const { partition } = this.#placement.ofKey(write[2]);
     return this.#trust.isTrusted(partition) ? message : untrusted(message);
   }
@@ -128,8 +131,7 @@ export function pairsOfRecords(records: readonly StoredRecord[]): Uint8Array[] {
 function stored(id: number, outcome: WriteOutcome | undefined): StoredMessage {
   switch (outcome?.status) {
     case 'applied':
-      // P4, of one record: what it replaced may have been newer.
-      return [TYPE.stored, id, outcome.overDamage === true ? STORED.appliedUntrusted : STORED.applied, null];
+      return [TYPE.stored, id, STORED.applied, null];
     case 'present':
       return [TYPE.stored, id, STORED.present, null];
     case 'superseded':

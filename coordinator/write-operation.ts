@@ -107,6 +107,18 @@ export class WriteOperation implements Operation {
     this.#evaluate();
   }
 
+  onForgot(node: NodeId): void {
+    if (this.#answered || this.#finished) return;
+    const isOther = (other: NodeId): boolean => other !== node;
+    this.#hinted = this.#hinted.filter((target) => !this.#hints.some((hint) => hint.holder === node && hint.target === target));
+    this.#acked = this.#acked.filter(isOther);
+    this.#knowing = this.#knowing.filter(isOther);
+    this.#superseded = this.#superseded.filter(isOther);
+    this.#hints = this.#hints.filter((hint) => isOther(hint.holder));
+    this.#failedHolders.push(node);
+    this.#evaluate();
+  }
+
   onTick(nowMs: number): void {
     const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
     const age = nowMs - this.#startedMs;

@@ -17,7 +17,7 @@ import { VERSION_BYTES, isVersionAt, readVersion, writeVersion, type Version } f
 export const KEYSPACE = { record: 1, orderedKey: 2, hint: 3, meta: 4 } as const;
 
 /** Names in the meta keyspace; `dirty` is followed by target and partition, `peer` by the node that is remembered. */
-export const META = { identity: 'identity', ceiling: 'ceiling', sequence: 'sequence', topology: 'topology', dirty: 'dirty', peer: 'peer' } as const;
+export const META = { identity: 'identity', ceiling: 'ceiling', sequence: 'sequence', topology: 'topology', dirty: 'dirty', doubt: 'doubt', peer: 'peer' } as const;
 
 const RECORD_KEY_PREFIX_BYTES = 7;
 export const HINT_KEY_PREFIX_BYTES = 5;
@@ -127,10 +127,25 @@ export function parseDirtyMetaName(name: string): { readonly target: NodeId; rea
   return match === null ? null : { target: nodeId(Number(match[1])), partition: partition(Number(match[2])) };
 }
 
+/** A key whose record was damaged and replaced by one that may be older than what was lost. */
+export function doubtKey(key: Uint8Array): Uint8Array {
+  const prefix = metaKey(`${META.doubt}/`);
+  const bytes = Buffer.allocUnsafe(prefix.length + key.length);
+  bytes.set(prefix);
+  bytes.set(key, prefix.length);
+  return bytes;
+}
+
+/** The inverse of `doubtKey`; a view. */
+export function parseDoubtKey(databaseKey: Uint8Array): Uint8Array {
+  return databaseKey.subarray(DOUBTS.from.length);
+}
+
 export const RECORDS: KeyRange = keyspaceRange(KEYSPACE.record);
 /** Records, ordered keys and hints: all that a scrub reads. */
 export const ALL_DATA: KeyRange = { from: Uint8Array.of(KEYSPACE.record), to: Uint8Array.of(KEYSPACE.hint + 1) };
 export const HINTS: KeyRange = keyspaceRange(KEYSPACE.hint);
+export const DOUBTS: KeyRange = { from: metaKey(`${META.doubt}/`), to: metaKey(`${META.doubt}0`) };
 export const DIRTY: KeyRange = { from: metaKey(`${META.dirty}/`), to: metaKey(`${META.dirty}0`) };
 
 function keyspaceRange(keyspace: number): KeyRange {

@@ -189,7 +189,7 @@ async function checkBlocks(path: string, bytes: number | null): Promise<TableChe
 }
 
 function describeDamage(name: string, offset: number, reason: string): string {
-  return `${name}: damaged at byte ${offset}, records follow (${reason})`;
+  return `${name}: damaged at byte ${offset} (${reason})`;
 }
 
 function describeTorn(name: string, offset: number): string {

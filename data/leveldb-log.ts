@@ -13,7 +13,10 @@
  *      power cut takes the end of a file, never its middle. Two exceptions, on the safe side: pages of one write that
  *      reached the disk in another order (a hole, then a record) are damage, too, and so is a value that holds a record
  *      of a log, in a record that is torn behind it.
- *  L3  A bad checksum in the very last record is a torn tail. The two cannot be told apart.
+ *  L3  Nothing follows, but the bad bytes are records to the last byte of the file by their headers, and no sector of
+ *      them is all zeros: damage as well. A torn write lacks something, its end or sectors in its middle; to look whole
+ *      it would have to have other bytes there that are not zeros, which only a file system does that shows what its
+ *      blocks held before.
  *  L4  A fitting checksum is proof of a record that was written to this file: random bytes have one by chance once in
  *      2³² candidates. Bytes of an earlier log would have one as well, but LevelDB 1.20 begins each log as a new file, so
  *      they are there only where a file system shows what its blocks held before.
@@ -31,6 +34,8 @@ const TYPE = { full: 1, first: 2, middle: 3, last: 4 } as const;
  * need 1.4 MB a block, so that 1.4 MiB of them can be searched, much more than a power cut spoils.
  */
 const SEARCH_BYTES_MAX = 64 * 1024 * 1024;
+/** The least that a disk writes or does not write. */
+const SECTOR_BYTES = 512;
 
 export type LogCheck =
   | { readonly state: 'sound' }
@@ -66,6 +71,8 @@ class LogReader {
   readonly #unreadable: ByteRange[] = [];
   #fault: { readonly offset: number; readonly reason: string } | null = null;
   #isFollowed = false;
+  /** Where the first bytes lie that are not what was written; null where records merely do not fit together. */
+  #badAt: number | null = null;
   #searchBytesLeft = SEARCH_BYTES_MAX;
   #fragments: Uint8Array[] = [];
   /** Where the logical record began whose fragments are being collected; null outside of one. */
@@ -96,6 +103,9 @@ class LogReader {
     if (this.#begun !== null) this.#fault ??= { offset: this.#begun, reason: 'a record has no end' };
     const fault = this.#fault;
     if (fault === null) return { check: { state: 'sound' }, unreadable: this.#unreadable };
+    if (!this.#isFollowed && this.#badAt !== null && isWhole(this.#bytes, this.#badAt)) {
+      return { check: { state: 'damaged', offset: fault.offset, reason: 'the last record is whole and wrong' }, unreadable: this.#unreadable };
+    }
     const check: LogCheck = this.#isFollowed ? { state: 'damaged', ...fault } : { state: 'torn-tail', offset: fault.offset };
     return { check, unreadable: this.#unreadable };
   }
@@ -103,6 +113,7 @@ class LogReader {
   /** L1, L2. */
   #skip(from: number, to: number): void {
     this.#fault ??= { offset: this.#begun ?? from, reason: 'records that cannot be read' };
+    this.#badAt ??= from;
     this.#unreadable.push({ from, to });
     this.#forgetFragments();
     if (!this.#isFollowed) this.#isFollowed = this.#isRecordBehind(from, to);
@@ -181,6 +192,25 @@ function claimedLengthAt(bytes: Uint8Array, at: number, end: number): number | n
   if (type < TYPE.full || type > TYPE.last) return null;
   const length = (bytes[at + 4] ?? 0) | ((bytes[at + 5] ?? 0) << 8);
   return at + LOG_HEADER_BYTES + length <= end ? length : null;
+}
+
+/** L3. Whether headers lead from `from` to the very end, and no sector on the way is empty. */
+function isWhole(bytes: Uint8Array, from: number): boolean {
+  let at = from;
+  while (at < bytes.length) {
+    const block = at - (at % LOG_BLOCK_BYTES) + LOG_BLOCK_BYTES;
+    if (block - at < LOG_HEADER_BYTES) {
+      at = block;
+      continue;
+    }
+    const length = claimedLengthAt(bytes, at, Math.min(block, bytes.length));
+    if (length === null) return false;
+    at += LOG_HEADER_BYTES + length;
+  }
+  for (let sector = from - (from % SECTOR_BYTES) + SECTOR_BYTES; sector + SECTOR_BYTES <= bytes.length; sector += SECTOR_BYTES) {
+    if (bytes.subarray(sector, sector + SECTOR_BYTES).every((byte) => byte === 0)) return false;
+  }
+  return at === bytes.length;
 }
 
 function isChecksumGood(bytes: Uint8Array, at: number, length: number): boolean {

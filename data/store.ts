@@ -26,6 +26,7 @@ import { hashKey, partitionOfHash } from './key.ts';
 import {
   ALL_DATA,
   DIRTY,
+  DOUBTS,
   META,
   hintKey,
   hintReference,
@@ -33,6 +34,7 @@ import {
   metaKey,
   orderedKey,
   parseDirtyMetaName,
+  parseDoubtKey,
   parseHintKey,
   parseRecordKey,
   recordKey,
@@ -140,6 +142,7 @@ export class Store implements GroupContext {
   readonly #options: StoreOptions;
   #queue: Waiting[] = [];
   #queueBytes = 0;
+  readonly #doubts = new Map<string, Uint8Array>();
   #sequence: number;
   /** Numbers up to this one were given to groups that are not in this database. */
   #skippedSequence = 0;
@@ -164,7 +167,7 @@ export class Store implements GroupContext {
   /** Takes over an open OrderedKv; `close` closes it. */
   static async open(ports: StorePorts, options: StoreOptions): Promise<Store> {
     const store = new Store(ports, options);
-    await store.#loadDirty();
+    await store.#loadNotes();
     return store;
   }
 
@@ -206,6 +209,28 @@ export class Store implements GroupContext {
   /** Database keys of entries that were found to be damaged and have not been replaced; at most so many. */
   damagedList(countMax: number): readonly Uint8Array[] {
     return this.#inventory.damagedList(countMax);
+  }
+
+  /** Whether the record under this key may be older than one that was lost here (data/write-group.ts, G4). */
+  isDoubtful(key: Uint8Array): boolean {
+    return this.#doubts.size > 0 && this.#doubts.has(nameOf(key));
+  }
+
+  get doubtfulKeys(): number {
+    return this.#doubts.size;
+  }
+
+  /** Doubtful keys, at most so many. */
+  doubtList(countMax: number): readonly Uint8Array[] {
+    return [...this.#doubts.values()].slice(0, countMax);
+  }
+
+  doubtArose(key: Uint8Array): void {
+    this.#doubts.set(nameOf(key), Uint8Array.from(key));
+  }
+
+  doubtSettled(key: Uint8Array): void {
+    this.#doubts.delete(nameOf(key));
   }
 
   /** Builds the trees anew, by the background scan. */
@@ -514,7 +539,7 @@ export class Store implements GroupContext {
     while (this.#state === 'reopening') {
       try {
         await this.#ports.kv.reopen();
-        await this.#loadDirty();
+        await this.#loadNotes();
         this.#compareSequence();
         this.counters.reopens++;
         this.#inventory.restart();
@@ -563,6 +588,14 @@ export class Store implements GroupContext {
     return this.isScanned;
   }
 
+  /** What was noted of partitions and keys, from disk. */
+  async #loadNotes(): Promise<void> {
+    await this.#loadDirty();
+    const doubts = await this.#ports.kv.scan(DOUBTS, { entriesMax: 1_000_000, bytesMax: 64 << 20 });
+    this.#doubts.clear();
+    for (const { key } of doubts) this.doubtArose(parseDoubtKey(key));
+  }
+
   async #loadDirty(): Promise<void> {
     const entries = await this.#ports.kv.scan(DIRTY, { entriesMax: 1_000_000, bytesMax: 64 << 20 });
     this.ledger.clearAllDirty();
@@ -571,6 +604,10 @@ export class Store implements GroupContext {
       if (dirty !== null) this.ledger.markDirty(dirty.target, dirty.partition);
     }
   }
+}
+
+function nameOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
 function newerRecord(a: RecordBytes | null, b: RecordBytes): RecordBytes {
@@ -589,6 +626,7 @@ function bytesOf(intent: WriteIntent): number {
     case 'drop-damaged':
       return intent.databaseKey.length + 64;
     case 'index':
+    case 'settle':
       return intent.key.length + 64;
     case 'meta':
       return intent.name.length + (intent.value?.length ?? 0);

@@ -10,6 +10,9 @@
  *  G2  A record, the hints that rest on it and the clock's ceiling above it are in one batch (ARCHITECTURE F5).
  *  G3  What the group changes in the Merkle trees and the hint ledger takes effect when the batch has been committed,
  *      and not at all when it failed.
+ *  G4  Whoever replaces a record that can't be read may put an older one in its place. The key is doubtful from then
+ *      on, on disk in the same batch, until it was compared with the other replicas: what this node says of it does not
+ *      count (coordinator/replica.ts).
  */
 import { readU16, readU32 } from './bytes.ts';
 import type { HintLedger } from './hint-ledger.ts';
@@ -18,6 +21,7 @@ import {
   KEYSPACE,
   PRESENT,
   dirtyMetaName,
+  doubtKey,
   encodeHintReference,
   hintKey,
   hintReference,
@@ -46,11 +50,12 @@ export type WriteIntent =
   /** Forget an entry that can't be read, and can't be healed: a hint, or a record where no key of its place could be. */
   | { readonly kind: 'drop-damaged'; readonly databaseKey: Uint8Array }
   /** Bring the ordered key index in line with what is stored under the key. */
-  | { readonly kind: 'index'; readonly key: Uint8Array };
+  | { readonly kind: 'index'; readonly key: Uint8Array }
+  /** What replaced a damaged record is known to be the newest there is (G4). */
+  | { readonly kind: 'settle'; readonly key: Uint8Array };
 
 export type WriteOutcome =
-  /** `overDamage`: what was here before could not be read, and may have been newer. */
-  | { readonly status: 'applied'; readonly overDamage?: true }
+  | { readonly status: 'applied' }
   /** This very version was here before. */
   | { readonly status: 'present' }
   /** Something newer was here before, and stays. */
@@ -61,7 +66,6 @@ export type WriteOutcome =
   | { readonly status: 'unknown' };
 
 export const APPLIED: WriteOutcome = { status: 'applied' };
-const APPLIED_OVER_DAMAGE: WriteOutcome = { status: 'applied', overDamage: true };
 export const OUTCOME_PRESENT: WriteOutcome = { status: 'present' };
 export const UNKNOWN: WriteOutcome = { status: 'unknown' };
 const HINTS_FULL: WriteOutcome = { status: 'refused', reason: 'hints-full' };
@@ -91,6 +95,8 @@ export interface GroupContext {
   isHintIntact(databaseKey: Uint8Array, value: Uint8Array): boolean;
   damageFound(databaseKey: Uint8Array): void;
   damageReplaced(databaseKey: Uint8Array): void;
+  doubtArose(key: Uint8Array): void;
+  doubtSettled(key: Uint8Array): void;
   /** What was to be stored came damaged: another node, or the way from it, did not check. */
   damageReceived(): void;
   versionConflict(key: Uint8Array, version: Version): void;
@@ -141,6 +147,10 @@ export class WriteGroup {
         return this.#dropDamaged(intent.databaseKey);
       case 'index':
         return this.#index(intent.key);
+      case 'settle':
+        this.batch.delete(doubtKey(intent.key));
+        this.#effects.push(() => this.#context.doubtSettled(intent.key));
+        return APPLIED;
     }
   }
 
@@ -185,7 +195,11 @@ export class WriteGroup {
     if (this.#context.isCounted(databaseKey)) {
       this.#treeChanges.push({ partition: partitionOfKey, hash, key, before: current, after: record });
     }
-    return this.#isOverDamage ? APPLIED_OVER_DAMAGE : APPLIED;
+    if (this.#isOverDamage) {
+      this.batch.put(doubtKey(key), PRESENT);
+      this.#effects.push(() => this.#context.doubtArose(key));
+    }
+    return APPLIED;
   }
 
   /** Two records with one version differ: a bug somewhere. Count it, and keep the same one everywhere: the greater checksum. */
@@ -323,8 +337,8 @@ export class WriteGroup {
     const pending = this.#pending.get(mapKey(databaseKey));
     if (pending !== undefined) return pending;
     const stored = this.#context.get(databaseKey);
-    if (stored === undefined) return null;
-    if (isIntact(key, stored)) return stored;
+    if (stored === undefined && this.#context.get(orderedKey(key)) === undefined) return null;
+    if (stored !== undefined && isIntact(key, stored)) return stored;
     this.#isOverDamage = true;
     this.#context.damageFound(databaseKey);
     this.#effects.push(() => this.#context.damageReplaced(databaseKey));

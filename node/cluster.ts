@@ -317,6 +317,7 @@ function openMemory(seat: Seat, clusterId: string): HeldDisk {
       clearUntrusted: async () => {
         memory.distrusted = null;
       },
+      areFilesChecked: true,
       scrubFiles: null,
     },
     lastRunEndedInOrder: true,

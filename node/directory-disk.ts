@@ -16,6 +16,7 @@ export async function openDirectoryDisk(path: string, owner: DirectoryOwner, opt
       distrusted: reasonOf(opened.condition),
       markUntrusted: async (text) => opened.markUntrusted([text]),
       clearUntrusted: async () => opened.clearUntrusted(),
+      areFilesChecked: opened.areTablesChecked,
       scrubFiles: async (budget) => opened.scrubFiles(budget),
     },
     lastRunEndedInOrder: opened.lastRunEndedInOrder,

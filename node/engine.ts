@@ -122,7 +122,7 @@ export class NodeEngine {
     const placement = new Placement(topology);
     const peers = topology.members.map((member) => member.id).filter((id) => id !== this.nodeId);
     this.#trust = new Trust(this.nodeId, placement, disk.distrusted);
-    this.#memory = new PeerMemory(store, peers);
+    this.#memory = new PeerMemory(store, peers, (node) => this.#coordinator.onNodeForgot(node));
     this.#run = { incarnation: disk.incarnation, run: 1 + Math.floor(ports.random.next() * RUN_MAX), openedAt: store.sequence };
     this.#scheduler = new TickScheduler(time);
     this.#liveness = new Liveness(this.nodeId, peers, config.heartbeat, time.monotonicMs());
@@ -432,7 +432,7 @@ export class NodeEngine {
         },
         report: (message, details) => this.#ports.log.warn(details, message),
       },
-      { self: this.nodeId, intervalMs: scrub.intervalMs, bytesPerSecond: scrub.maxBytesPerSecond },
+      { self: this.nodeId, intervalMs: scrub.intervalMs, bytesPerSecond: scrub.maxBytesPerSecond, first: this.#disk.areFilesChecked ? 'after the interval' : 'soon' },
     );
   }
 

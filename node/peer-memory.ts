@@ -49,11 +49,14 @@ export function judgeMemory(remembered: Remembered, run: NodeRun, known: number)
 
 export class PeerMemory {
   readonly #store: Store;
+  readonly #forgot: (node: NodeId) => void;
   readonly #byNode = new Map<NodeId, Remembered>();
   readonly #changed = new Set<NodeId>();
 
-  constructor(store: Store, peers: readonly NodeId[]) {
+  /** `forgot` is told of a node that came back with another directory. */
+  constructor(store: Store, peers: readonly NodeId[], forgot: (node: NodeId) => void) {
     this.#store = store;
+    this.#forgot = forgot;
     for (const node of peers) {
       const name = peerMetaName(node);
       const stored = store.readMeta(name);
@@ -79,6 +82,7 @@ export class PeerMemory {
     }
     const before = last === undefined || last.incarnation !== incarnation ? 0 : Math.max(last.before, last.sequence);
     this.#keep(node, { incarnation, run, sequence, before });
+    if (last !== undefined && last.incarnation !== incarnation) this.#forgot(node);
   }
 
   /** Writes down what has changed. */

@@ -66,6 +66,8 @@ export interface NodeDisk {
   /** Durable when it resolves. */
   markUntrusted(reason: string): Promise<void>;
   clearUntrusted(): Promise<void>;
+  /** Whether all of them were checked when it was opened. */
+  readonly areFilesChecked: boolean;
   /** Checks files of the database that are not covered by the records' own checksums; null where there are none. */
   readonly scrubFiles: ScrubFiles | null;
 }

@@ -9,9 +9,12 @@
  *      What is deleted: a damaged hint, or one whose record is damaged (its partition is marked for the sweep), an
  *      entry where no key of its place could be, and an index entry of which every other replica, and there is one,
  *      says that there is no record.
+ *  H3  What replaced a damaged record is believed to be the newest when so many others have said what they have that
+ *      one of them has every write that was acknowledged on a majority with this node in it (as for a whole store:
+ *      coordinator/trust.ts, T1), or when all have been met.
  *  H2  A damaged file makes the store untrusted: which keys it has lost is not known.
  */
-import { recordIntents, type Placement } from '../coordinator/index.ts';
+import { isKept, recordIntents, type Placement } from '../coordinator/index.ts';
 import { KEYSPACE, compareVersions, parseDamagedKey, versionOf, type NodeId, type RecordBytes, type Store } from '../data/index.ts';
 import { FOUND, TYPE } from '../wire/index.ts';
 import { messageOf } from './errors.ts';
@@ -23,6 +26,8 @@ export interface ScrubberOptions {
   /** Between the end of a scrub and the start of the next; 0: none. */
   readonly intervalMs: number;
   readonly bytesPerSecond: number;
+  /** `soon`: the files of the database were not all checked at the start, and a compaction may drop what is damaged in them. */
+  readonly first: 'soon' | 'after the interval';
 }
 
 export interface ScrubberPorts {
@@ -46,6 +51,7 @@ export interface ScrubberCounters {
 }
 
 const LOOK_MS = 100;
+const FIRST_SCRUB_MS = 1_000;
 const HEAL_CALL_MS = 2_000;
 /** Damaged entries that are looked at in one round, and the pause before those that could not be healed are tried again. */
 const HEAL_ROUND = 100;
@@ -86,8 +92,10 @@ export class Scrubber {
 
   async #scrubLoop(): Promise<void> {
     if (this.#options.intervalMs === 0) return;
+    let waitMs = this.#options.first === 'soon' ? Math.min(FIRST_SCRUB_MS, this.#options.intervalMs) : this.#options.intervalMs;
     while (!this.#stop.signal.aborted) {
-      await this.#wait(this.#options.intervalMs);
+      await this.#wait(waitMs);
+      waitMs = this.#options.intervalMs;
       if (this.#stop.signal.aborted) return;
       try {
         await this.#scrub();
@@ -101,14 +109,14 @@ export class Scrubber {
 
   async #scrub(): Promise<void> {
     const { store, scrubFiles } = this.#ports;
+    const findings = scrubFiles === null ? [] : await scrubFiles(async (bytes) => this.#spend(bytes));
+    if (findings.length > 0) this.#ports.filesDamaged(findings);
     let from: Uint8Array | null = null;
     do {
       const slice = await store.scrubSlice(from, SLICE);
       from = slice.next;
       if (!(await this.#spend(slice.bytes))) return;
     } while (from !== null);
-    const findings = scrubFiles === null ? [] : await scrubFiles(async (bytes) => this.#spend(bytes));
-    if (findings.length > 0) this.#ports.filesDamaged(findings);
     this.counters.scrubs++;
   }
 
@@ -146,6 +154,11 @@ export class Scrubber {
       if (this.#stop.signal.aborted || store.state !== 'open') return false;
       if (!(await this.#heal(databaseKey))) areAllHealed = false;
     }
+    for (const key of store.doubtList(HEAL_ROUND)) {
+      if (this.#stop.signal.aborted || store.state !== 'open') return false;
+      await this.#settle(key);
+      if (store.isDoubtful(key)) areAllHealed = false;
+    }
     return areAllHealed;
   }
 
@@ -169,6 +182,18 @@ export class Scrubber {
     return answers.areComplete && store.isRecordMissing(place.key) ? this.#dropIndex(place.key) : false;
   }
 
+  /** H3. */
+  async #settle(key: Uint8Array): Promise<void> {
+    const { store } = this.#ports;
+    const { newest, isEnough } = await this.#askOthers(key);
+    if (!isEnough) return;
+    if (newest !== null) {
+      const [outcome] = await store.writeAll(recordIntents([{ key, record: newest }]));
+      if (outcome === undefined || !isKept(outcome)) return;
+    }
+    await store.writeAll([{ kind: 'settle', key }]);
+  }
+
   async #drop(databaseKey: Uint8Array): Promise<boolean> {
     const [outcome] = await this.#ports.store.writeAll([{ kind: 'drop-damaged', databaseKey }]);
     if (outcome?.status === 'present') this.#ports.store.damageReplaced(databaseKey);
@@ -183,22 +208,28 @@ export class Scrubber {
   }
 
   /** `areComplete`: there are other replicas, and each gave an answer that counts. */
-  async #askOthers(key: Uint8Array): Promise<{ readonly newest: RecordBytes | null; readonly areComplete: boolean }> {
+  async #askOthers(key: Uint8Array): Promise<{ readonly newest: RecordBytes | null; readonly areComplete: boolean; readonly isEnough: boolean }> {
     const { placement, calls } = this.#ports;
     const others = placement.ofKey(key).replicas.filter((node) => node !== this.#options.self);
     const replies = await Promise.all(others.map(async (node) => calls.call(node, HEAL_CALL_MS, (id) => [TYPE.read, id, key])));
     let newest: RecordBytes | null = null;
     let areComplete = others.length > 0;
+    let met = 0;
+    let counted = 0;
     for (const reply of replies) {
       if (reply?.[0] !== TYPE.found) {
         areComplete = false;
         continue;
       }
       const [, , status, record] = reply;
-      if (status !== FOUND.record && status !== FOUND.absent) areComplete = false;
+      if (status !== FOUND.failed) met++;
+      if (status === FOUND.record || status === FOUND.absent) counted++;
+      else areComplete = false;
       if (record !== null && (newest === null || compareVersions(versionOf(record), versionOf(newest)) > 0)) newest = record;
     }
-    return { newest, areComplete };
+    const { majority, topology } = placement;
+    const needed = Math.min(topology.replicationFactor - majority + 1, others.length);
+    return { newest, areComplete, isEnough: counted >= needed || met === others.length };
   }
 
   /** Hints for no other member: nobody will ever take them. */

@@ -41,7 +41,7 @@ export class StatusReporter {
       records: store.trees.countAll(),
       scanned: store.isScanned,
       untrusted: trust.reason === null ? null : trust.reason.kind === 'new' ? 'a new directory' : trust.reason.text,
-      damagedRecords: store.damagedKeys,
+      damagedRecords: store.damagedKeys + store.doubtfulKeys,
       durability: store.durability,
       clockSuspicious: this.#isClockSuspicious(),
       peers: placement.topology.members

@@ -10,7 +10,6 @@ describe('an outcome of the store', () => {
 
   it.each<readonly [WriteOutcome, boolean]>([
     [{ status: 'applied' }, true],
-    [{ status: 'applied', overDamage: true }, true],
     [{ status: 'present' }, true],
     [{ status: 'superseded', version }, true],
     [{ status: 'refused', reason: 'overloaded' }, false],

@@ -314,3 +314,31 @@ describe('a damaged record', () => {
     expect(compareVersions(last.written.version, newer.written.version)).toBeGreaterThan(0);
   });
 });
+
+describe('a node that comes back with another directory', () => {
+  it('no longer counts as having what it had acknowledged to a write that still runs', async () => {
+    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3 });
+    const key = cluster.keyAt(A);
+    const write = cluster.put(A, key, 'x', QUORUM);
+    await cluster.deliver(({ from, to }) => from === U || to === U);
+    await cluster.wipe(U);
+    await cluster.compareAll(U);
+    await cluster.deliver(({ from, to }) => from === A && to === A);
+    // On disk at the coordinator, and at U before it lost everything: one node.
+    expect(write.isAnswered).toBe(false);
+    expect((await answered(cluster, write)).written.durableOn).toStrictEqual([A, C]);
+    await expectAllOver(cluster);
+  });
+
+  it('no longer counts as having answered a read that still runs', async () => {
+    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3 });
+    const key = cluster.keyAt(A);
+    const read = cluster.get(A, key, QUORUM);
+    await cluster.deliver(({ from, to }) => from === U || to === U);
+    await cluster.wipe(U);
+    await cluster.deliver(({ from, to }) => from === A && to === A);
+    expect(read.isAnswered).toBe(false);
+    expect((await answered(cluster, read)).value).toBeNull();
+    await expectAllOver(cluster);
+  });
+});

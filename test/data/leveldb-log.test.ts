@@ -106,7 +106,8 @@ describe('a log', () => {
     expect(checkLog(Buffer.concat([log, new Uint8Array(3).fill(9)]))).toStrictEqual({ state: 'torn-tail', offset: log.length });
     const bad = Buffer.from(log);
     bad[150] = 8;
-    expect(checkLog(bad)).toStrictEqual({ state: 'torn-tail', offset: 107 });
+    expect(checkLog(bad)).toStrictEqual({ state: 'damaged', offset: 107, reason: 'the last record is whole and wrong' });
+    expect(checkLog(bad.subarray(0, -1))).toStrictEqual({ state: 'torn-tail', offset: 107 });
   });
 
   it('with a zeroed range before a good record is damaged, in the same block and in another', () => {
@@ -136,7 +137,7 @@ describe('a log', () => {
     }
   });
 
-  it('of one block with 20 bits of its first half flipped is damaged exactly where a record behind is still good', () => {
+  it('of one block with 20 bits of its first half flipped is damaged where a record behind is still good, and nearly always where none is', () => {
     const seen = { 'damaged': 0, 'torn-tail': 0, 'sound': 0 };
     for (let seed = 1; seed <= 300; seed++) {
       const random = new SeededRandom(seed);
@@ -161,12 +162,12 @@ describe('a log', () => {
         from = to;
         return good;
       });
-      const expected = isGood.lastIndexOf(true) > isGood.indexOf(false) ? 'damaged' : 'torn-tail';
-      expect([seed, checkLog(log).state]).toStrictEqual([seed, expected]);
-      seen[expected]++;
+      const { state } = checkLog(log);
+      if (isGood.lastIndexOf(true) > isGood.indexOf(false)) expect([seed, state]).toStrictEqual([seed, 'damaged']);
+      seen[state]++;
     }
-    // L3: where the last record is so large that it begins in the first half, nothing is behind it.
-    expect([seen.damaged > 100, seen['torn-tail'] > 50, seen.sound]).toStrictEqual([true, true, 0]);
+    // Where a header of the last records is hit as well, nothing tells it from a torn write.
+    expect([seen.damaged > 280, seen.sound]).toStrictEqual([true, 0]);
   });
 
   it('with random bytes behind a torn record has a torn tail, even with a mebibyte of them', () => {
@@ -186,7 +187,7 @@ describe('a log', () => {
   });
 
   it('in which only a record without data lies behind what is bad has a torn tail', () => {
-    const torn = Buffer.from(physical(TYPE.full, text(60)));
+    const torn = Buffer.from(physical(TYPE.full, text(60)).subarray(0, -1));
     torn.writeUInt8(8, 20);
     torn.set(physical(TYPE.first, text(0)), 40);
     expect(checkLog(torn)).toStrictEqual({ state: 'torn-tail', offset: 0 });

@@ -85,14 +85,23 @@ describe('a record that vanished from under its key', () => {
 });
 
 describe('a write over a damaged record', () => {
-  it('says that what was there may have been newer', async () => {
+  it.each<[string, (kv: MemoryKv, databaseKey: Uint8Array) => Promise<unknown>]>([
+    ['whose bytes changed', async (kv, databaseKey) => flipValue(kv, databaseKey)],
+    ['that vanished from its place', async (kv, databaseKey) => kv.write(deletion(databaseKey), 'os')],
+  ])('%s makes its key doubtful, over a restart too, until it is settled', async (_, damage) => {
     const kv = new MemoryKv();
     const { store } = await openLoneStore(kv);
-    await store.writeAll([put('a', 9)]);
-    await flipValue(kv, recordKeyOf(store, text('a')));
-    expect(await store.writeAll([put('a', 1)])).toStrictEqual([{ status: 'applied', overDamage: true }]);
-    expect(await store.writeAll([put('a', 2)])).toStrictEqual([{ status: 'applied' }]);
-    expect(store.damagedKeys).toBe(0);
+    await store.writeAll([put('a', 9), put('b', 9)]);
+    await damage(kv, recordKeyOf(store, text('a')));
+    expect(await store.writeAll([put('a', 1)])).toStrictEqual([{ status: 'applied' }]);
+    expect([store.isDoubtful(text('a')), store.isDoubtful(text('b')), store.damagedKeys]).toStrictEqual([true, false, 0]);
+    await store.writeAll([put('a', 2)]);
+    const { store: restarted } = await openLoneStore(kv);
+    expect([restarted.isDoubtful(text('a')), restarted.doubtfulKeys, restarted.doubtList(5)]).toStrictEqual([true, 1, [text('a')]]);
+    await restarted.writeAll([{ kind: 'settle', key: text('a') }]);
+    expect([restarted.isDoubtful(text('a')), restarted.doubtfulKeys]).toStrictEqual([false, 0]);
+    const { store: last } = await openLoneStore(kv);
+    expect(last.doubtfulKeys).toBe(0);
   });
 });
 
@@ -141,3 +150,9 @@ describe('a recount', () => {
     expect([store.isScanned, store.trees.countAll()]).toStrictEqual([true, 2]);
   });
 });
+
+function deletion(databaseKey: Uint8Array): KvBatch {
+  const batch = new KvBatch();
+  batch.delete(databaseKey);
+  return batch;
+}

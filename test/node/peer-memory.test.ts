@@ -1,7 +1,7 @@
 /** What a node remembers of a peer's database, and what it makes of what the peer remembers of its own. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MemoryKv, incarnation, metaKey, nodeId } from '../../data/index.ts';
+import { MemoryKv, incarnation, metaKey, nodeId, type NodeId } from '../../data/index.ts';
 import { PeerMemory, judgeMemory, parseMemory, type NodeRun, type Remembered } from '../../node/peer-memory.ts';
 import { flipValue, put as putRaw } from '../support/damage.ts';
 import { openLoneStore } from '../support/lone-store.ts';
@@ -35,7 +35,7 @@ describe('what a peer remembers of this node', () => {
     await fc.assert(
       fc.asyncProperty(life, fc.integer({ min: 1, max: 50 }), async (runs, lost) => {
         const { store } = await openLoneStore(new MemoryKv());
-        const memory = new PeerMemory(store, [PEER]);
+        const memory = new PeerMemory(store, [PEER], () => undefined);
         let sequence = 0;
         let furthest = 0;
         for (const [index, { grows, heard }] of runs.entries()) {
@@ -59,7 +59,8 @@ describe('what a peer remembers of this node', () => {
 describe('the memory of peers', () => {
   it('is that of the last run and of the furthest before it, and begins anew with another directory', async () => {
     const { store } = await openLoneStore(new MemoryKv());
-    const memory = new PeerMemory(store, [PEER]);
+    const forgot: NodeId[] = [];
+    const memory = new PeerMemory(store, [PEER], (node) => forgot.push(node));
     expect(memory.tell(PEER)).toStrictEqual([]);
     const steps: readonly (readonly [readonly [number, number, number], readonly number[]])[] = [
       [[5, 60, 10], [5, 60, 10, 0]],
@@ -74,19 +75,20 @@ describe('the memory of peers', () => {
       memory.heard(PEER, directory, run, sequence);
       expect(memory.tell(PEER)).toStrictEqual(told);
     }
+    expect(forgot).toStrictEqual([PEER]);
   });
 
   it('is on disk after it was saved, and is written only when it changed', async () => {
     const kv = new MemoryKv();
     const { store } = await openLoneStore(kv);
-    const memory = new PeerMemory(store, [PEER, nodeId(1)]);
+    const memory = new PeerMemory(store, [PEER, nodeId(1)], () => undefined);
     await store.reserveCeiling(0);
     const { groups } = store.counters;
     memory.save();
     await store.writeAll([]);
     expect(store.counters.groups).toBe(groups);
     memory.heard(PEER, 5, 60, 10);
-    expect(new PeerMemory(store, [PEER]).tell(PEER)).toStrictEqual([]);
+    expect(new PeerMemory(store, [PEER], () => undefined).tell(PEER)).toStrictEqual([]);
     memory.save();
     await store.writeAll([]);
     memory.save();
@@ -96,7 +98,7 @@ describe('the memory of peers', () => {
     expect(store.counters.groups).toBe(groups + 1);
     await store.close();
     const { store: again } = await openLoneStore(kv.restarted());
-    const restarted = new PeerMemory(again, [PEER, nodeId(1)]);
+    const restarted = new PeerMemory(again, [PEER, nodeId(1)], () => undefined);
     expect([restarted.tell(PEER), restarted.tell(nodeId(1))]).toStrictEqual([[5, 60, 10, 0], []]);
   });
 
@@ -104,7 +106,7 @@ describe('the memory of peers', () => {
     const nodes = await Promise.all([1, 2].map(async (id) => {
       const { store } = await openLoneStore(new MemoryKv());
       await store.reserveCeiling(0);
-      return { id: nodeId(id), store, memory: new PeerMemory(store, [nodeId(3 - id)]) };
+      return { id: nodeId(id), store, memory: new PeerMemory(store, [nodeId(3 - id)], () => undefined) };
     }));
     const round = async (): Promise<number> => {
       const before = nodes.reduce((sum, { store }) => sum + store.counters.groups, 0);
@@ -123,7 +125,7 @@ describe('the memory of peers', () => {
     for (const hurt of ['flipped', 'misplaced', 'empty']) {
       const kv = new MemoryKv();
       const { store } = await openLoneStore(kv);
-      const memory = new PeerMemory(store, [PEER, nodeId(1)]);
+      const memory = new PeerMemory(store, [PEER, nodeId(1)], () => undefined);
       memory.heard(PEER, 5, 60, 10);
       memory.heard(nodeId(1), 4, 61, 11);
       memory.save();
@@ -131,7 +133,7 @@ describe('the memory of peers', () => {
       if (hurt === 'flipped') await flipValue(kv, metaKey('peer/2'), 3);
       if (hurt === 'misplaced') await putRaw(kv, metaKey('peer/2'), kv.get(metaKey('peer/1')) ?? new Uint8Array());
       if (hurt === 'empty') await putRaw(kv, metaKey('peer/2'), new Uint8Array());
-      const read = new PeerMemory(store, [PEER, nodeId(1)]);
+      const read = new PeerMemory(store, [PEER, nodeId(1)], () => undefined);
       expect([read.tell(PEER), read.tell(nodeId(1))]).toStrictEqual([[], [4, 61, 11, 0]]);
     }
   });

@@ -237,7 +237,7 @@ describe('a scrubber by itself', () => {
         filesDamaged: () => undefined,
         report: (message) => reports.push(message),
       },
-      { self: nodeId(0), intervalMs: 5, bytesPerSecond: 1 << 20 },
+      { self: nodeId(0), intervalMs: 5, bytesPerSecond: 1 << 20, first: 'after the interval' },
     );
     scrubber.start();
     await holds('both have met the failure', () => reports.includes('a scrub was cut short') && reports.includes('healing was cut short'));
@@ -254,7 +254,7 @@ describe('a scrubber by itself', () => {
     const time = new NodeTime();
     for (const options of [{ intervalMs: 0, bytesPerSecond: 1 << 20 }, { intervalMs: 3_600_000, bytesPerSecond: 1 }]) {
       const ports = { placement: placementOf(3, 3), store, calls: new PeerCalls(() => false, () => time.monotonicMs()), time, scrubFiles: null, unreadable: () => undefined, filesDamaged: () => undefined, report: () => undefined };
-      const scrubber = new Scrubber(ports, { self: nodeId(0), ...options });
+      const scrubber = new Scrubber(ports, { self: nodeId(0), ...options, first: 'after the interval' });
       scrubber.start();
       await scrubber.stop();
       expect(scrubber.counters.scrubs).toBe(0);

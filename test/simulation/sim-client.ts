@@ -20,8 +20,8 @@ export interface Wanted {
 
 interface Connection {
   readonly socket: MessageSocket;
-  /** The run of the node that was dialled. */
-  readonly process: VirtualProcess | null;
+  /** The run of the node that answered. */
+  process: VirtualProcess | null;
 }
 
 interface InFlight {
@@ -91,9 +91,12 @@ export class SimClient {
     return this.#inFlight.size === 0;
   }
 
-  #connect({ id: node, name, process }: SimNode): void {
+  #connect(peer: SimNode): void {
+    const { id: node, name } = peer;
     const socket = this.#network.dial(this.#process, this.name, `ws://${name}/`);
-    this.#connections.set(node, { socket, process });
+    const connection: Connection = { socket, process: null };
+    this.#connections.set(node, connection);
+    socket.on('open', () => (connection.process = peer.process));
     socket.on('message', (data) => this.#receive(data));
     socket.on('error', () => undefined);
     socket.on('close', () => {

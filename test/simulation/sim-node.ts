@@ -197,6 +197,7 @@ export class SimNode {
       distrusted: disk.marker as DistrustReason | null,
       markUntrusted: async (text) => this.#setMarker(process, { kind: 'damaged', text }),
       clearUntrusted: async () => this.#setMarker(process, null),
+      areFilesChecked: true,
       scrubFiles: null,
     };
   }

@@ -250,6 +250,7 @@ export class PureCluster {
     seat.incarnation++;
     seat.distrusted = { kind: 'new' };
     await this.#run(nodeId(id));
+    for (const other of this.runningIds) if (other !== id) this.node(other).coordinator.onNodeForgot(nodeId(id));
   }
 
   cut(a: number, b: number): void {
