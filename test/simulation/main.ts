@@ -24,6 +24,7 @@ interface Summary {
 /** Fewer seeds than this need not meet every fault. */
 const COVERAGE_FROM = 100;
 const TRACE_END_LINES = 60;
+const PROGRESS_SEEDS = 500;
 
 const { values } = parseArgs({
   options: {
@@ -78,6 +79,7 @@ async function runMany(count: number, from: number, workers: number): Promise<nu
     virtualMs += summary.virtualMs;
     digest = (digest ^ Math.imul(summary.digest, summary.seed)) >>> 0;
     done++;
+    if (done % PROGRESS_SEEDS === 0) print(`${done} seeds, ${failed.length} broken`);
     if (summary.violations.length === 0) return 'go on';
     failed.push(summary);
     print(`seed ${summary.seed} BROKEN ${summary.violations.slice(0, 3).join('\n  ')}`);

@@ -419,7 +419,7 @@ function draw(random: SeededRandom): Plan {
     levels: random.pick(['mixed', 'strict']),
     patience: random.isBelow(0.75) ? 'long' : 'short',
     faults: sweep === 'off' ? [...faults, ...AWAY] : faults.length > 0 ? faults : ['crash'],
-    faultsMs: 5_000 + random.below(15_000),
+    faultsMs: 4_000 + random.below(9_000),
     meanFaultPauseMs: random.pick([150, 400, 1_000, 2_500]),
     meanThinkMs: random.pick([20, 100, 300]),
   };

@@ -180,6 +180,7 @@ export class MemoryNodes implements AsyncDisposable {
           disk.distrusted = null;
           return Promise.resolve();
         },
+        areFilesChecked: true,
         scrubFiles,
       },
       lastRunEndedInOrder: true,
