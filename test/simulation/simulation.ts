@@ -338,6 +338,8 @@ class Simulation {
       this.#coverage.add('hopelessOverwritten');
       await this.#askOne(random, this.#request('put', key, 'all', 3_000));
     }
+    // What replaced a damaged record is doubtful for a moment.
+    if (keys.size > 0) await this.#converge('after what was lost was written anew');
   }
 
   async #askOne(random: SeededRandom, wanted: Wanted): Promise<void> {
