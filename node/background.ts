@@ -6,10 +6,10 @@
  *  N1  One exchange and one hand-off at a time for each peer.
  *  N2  Sweeps and hand-offs together stay under `sweep.maxBytesPerSecond`.
  */
-import { setMaxListeners } from 'node:events';
 import { exchange, handOff, isKept, recordIntents, type PeerStanding, type Placement, type SweepEffect, type SweepResult, type SweepResume, type Trust } from '../coordinator/index.ts';
 import { dirtyMetaName, versionOf, type NodeId, type Partition, type RecordSlice, type Store, type StoredRecord, type WriteIntent } from '../data/index.ts';
 import { TYPE, type PeerReply, type PeerRequest } from '../wire/index.ts';
+import { Loops } from './loops.ts';
 import type { PeerCalls } from './peer-calls.ts';
 import type { Random, Time } from './ports.ts';
 
@@ -66,39 +66,35 @@ export class Background {
   readonly counters: BackgroundCounters = { sweeps: 0, sweepsEqual: 0, sweepRecordsSent: 0, recounts: 0, sweepRecordsReceived: 0, sweepBytes: 0, hintsDelivered: 0, handOffBytes: 0 };
   readonly #ports: BackgroundPorts;
   readonly #options: BackgroundOptions;
-  readonly #stop = new AbortController();
+  readonly #loops: Loops;
   readonly #peers: readonly NodeId[];
   readonly #nextSweepMs = new Map<NodeId, number>();
   readonly #sweptByMs = new Map<NodeId, number>();
   readonly #fruitlessByPeer = new Map<NodeId, number>();
-  #paused = false;
   #budgetFreeMs = 0;
-  #running: Promise<unknown> = Promise.resolve();
 
   constructor(ports: BackgroundPorts, options: BackgroundOptions) {
     this.#ports = ports;
     this.#options = options;
-    // Two loops a peer wait on this one signal.
-    setMaxListeners(0, this.#stop.signal);
+    this.#loops = new Loops(ports);
     this.#peers = ports.placement.topology.members.map((member) => member.id).filter((id) => id !== options.self);
   }
 
   start(): void {
-    const loops = [this.#scanLoop(), ...this.#peers.flatMap((peer) => [this.#sweepLoop(peer), this.#handOffLoop(peer)])];
-    this.#running = Promise.all(loops.map(async (loop) => loop.catch((error: unknown) => this.#failed(error))));
+    const ofPeers = this.#peers.flatMap((peer) => [async () => this.#sweepLoop(peer), async () => this.#handOffLoop(peer)]);
+    this.#loops.start([async () => this.#scanLoop(), ...ofPeers]);
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#loops.stop();
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#loops.pause();
   }
 
   resume(): void {
-    this.#paused = false;
+    this.#loops.resume();
   }
 
   /** A peer came back: look at it now. */
@@ -128,8 +124,8 @@ export class Background {
   async #scanLoop(): Promise<void> {
     const { store } = this.#ports;
     const limits = { entriesMax: this.#options.scanSliceEntries, bytesMax: SCAN_BYTES_MAX };
-    while (!this.#stop.signal.aborted) {
-      if (store.isScanned || this.#paused) await this.#wait(LOOK_MS);
+    while (!this.#loops.isStopping) {
+      if (store.isScanned || this.#loops.isPaused) await this.#loops.wait(LOOK_MS);
       else if (!(await store.scanSlice(limits))) await new Promise<void>((resolve) => this.#ports.time.soon(resolve));
     }
   }
@@ -140,10 +136,10 @@ export class Background {
     const { store, placement, time, trust } = this.#ports;
     const shared = placement.sharedPartitions([this.#options.self, peer]);
     if (shared.length === 0) return;
-    while (!this.#stop.signal.aborted) {
-      await this.#wait(trust.awaits(peer) ? LOOK_UNTRUSTED_MS : LOOK_MS);
+    while (!this.#loops.isStopping) {
+      await this.#loops.wait(trust.awaits(peer) ? LOOK_UNTRUSTED_MS : LOOK_MS);
       const now = time.monotonicMs();
-      if (this.#paused || !store.isScanned || !this.#ports.isAlive(peer) || now < (this.#nextSweepMs.get(peer) ?? 0)) continue;
+      if (this.#loops.isPaused || !store.isScanned || !this.#ports.isAlive(peer) || now < (this.#nextSweepMs.get(peer) ?? 0)) continue;
       if (this.#options.sweepIntervalMs === 0 && !trust.awaits(peer)) continue;
       const dirty = store.ledger.dirtyPartitions(peer);
       // A peer's own exchange spares this node one, unless it owes the peer a look, or itself.
@@ -170,7 +166,7 @@ export class Background {
     let step = steps.next();
     while (step.done !== true) {
       await this.#waitForBudget();
-      step = steps.next(this.#stop.signal.aborted ? null : await this.#carryOut(peer, step.value));
+      step = steps.next(this.#loops.isStopping ? null : await this.#carryOut(peer, step.value));
     }
     const result = step.value;
     this.counters.sweeps++;
@@ -217,16 +213,16 @@ export class Background {
   async #handOffLoop(target: NodeId): Promise<void> {
     const { store } = this.#ports;
     let fruitless = 0;
-    while (!this.#stop.signal.aborted) {
-      await this.#wait(LOOK_MS);
-      if (this.#paused || !this.#ports.isAlive(target) || store.ledger.count(target).hints === 0) continue;
+    while (!this.#loops.isStopping) {
+      await this.#loops.wait(LOOK_MS);
+      if (this.#loops.isPaused || !this.#ports.isAlive(target) || store.ledger.count(target).hints === 0) continue;
       const { delivered, isNothingThere } = await this.#deliver(target);
       fruitless = isNothingThere && store.isScanned ? fruitless + 1 : 0;
       if (delivered > 0) this.#ports.report('hints delivered', { target, delivered });
       // Hints are counted that are not there: a flipped bit took them away from under their target.
       else if (fruitless >= FRUITLESS_HAND_OFFS_MAX) this.#recount();
       // What cannot be read or is not taken is tried again, but not all the time.
-      if (delivered === 0) await this.#wait(IDLE_HAND_OFF_MS);
+      if (delivered === 0) await this.#loops.wait(IDLE_HAND_OFF_MS);
       if (fruitless >= FRUITLESS_HAND_OFFS_MAX) fruitless = 0;
     }
   }
@@ -240,8 +236,8 @@ export class Background {
     while (step.done !== true) {
       const effect = step.value;
       await this.#waitForBudget();
-      if (effect.do !== 'hint-slice' || this.#stop.signal.aborted) isNothingThere = false;
-      if (this.#stop.signal.aborted) step = steps.next(null);
+      if (effect.do !== 'hint-slice' || this.#loops.isStopping) isNothingThere = false;
+      if (this.#loops.isStopping) step = steps.next(null);
       else if (effect.do === 'ask') step = steps.next(await this.#ask(target, 'handOffBytes', effect.build));
       else if (effect.do === 'drop-hints') step = steps.next(await this.#dropHints(effect.target, effect.records));
       else {
@@ -276,16 +272,7 @@ export class Background {
   async #waitForBudget(): Promise<void> {
     const waitMs = this.#budgetFreeMs - this.#ports.time.monotonicMs();
     // Timers are coarse: small debts add up before they are waited for.
-    if (waitMs > 5) await this.#wait(waitMs);
-  }
-
-  async #wait(milliseconds: number): Promise<void> {
-    await this.#ports.time.sleep(milliseconds, this.#stop.signal);
-  }
-
-  #failed(error: unknown): void {
-    this.#ports.report('background work failed', { error });
-    throw error;
+    if (waitMs > 5) await this.#loops.wait(waitMs);
   }
 }
 

@@ -18,6 +18,7 @@ import { isKept, recordIntents, type Placement } from '../coordinator/index.ts';
 import { KEYSPACE, compareVersions, parseDamagedKey, versionOf, type NodeId, type RecordBytes, type Store } from '../data/index.ts';
 import { FOUND, TYPE } from '../wire/index.ts';
 import { messageOf } from './errors.ts';
+import { Loops } from './loops.ts';
 import type { PeerCalls } from './peer-calls.ts';
 import type { ScrubFiles, Time } from './ports.ts';
 
@@ -62,30 +63,28 @@ export class Scrubber {
   readonly counters: ScrubberCounters = { scrubs: 0, scrubBytes: 0, damagedHealed: 0, damagedDropped: 0 };
   readonly #ports: ScrubberPorts;
   readonly #options: ScrubberOptions;
-  readonly #stop = new AbortController();
-  #paused = false;
-  #running: Promise<unknown> = Promise.resolve();
+  readonly #loops: Loops;
 
   constructor(ports: ScrubberPorts, options: ScrubberOptions) {
     this.#ports = ports;
     this.#options = options;
+    this.#loops = new Loops(ports);
   }
 
   start(): void {
-    this.#running = Promise.all([this.#healLoop(), this.#scrubLoop()].map(async (loop) => loop.catch((error: unknown) => this.#failed(error))));
+    this.#loops.start([async () => this.#healLoop(), async () => this.#scrubLoop()]);
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
+    await this.#loops.stop();
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#loops.pause();
   }
 
   resume(): void {
-    this.#paused = false;
+    this.#loops.resume();
   }
 
   // --- the scrub -----------------------------------------------------------------------------------------------
@@ -93,10 +92,10 @@ export class Scrubber {
   async #scrubLoop(): Promise<void> {
     if (this.#options.intervalMs === 0) return;
     let waitMs = this.#options.first === 'soon' ? Math.min(FIRST_SCRUB_MS, this.#options.intervalMs) : this.#options.intervalMs;
-    while (!this.#stop.signal.aborted) {
-      await this.#wait(waitMs);
+    while (!this.#loops.isStopping) {
+      await this.#loops.wait(waitMs);
       waitMs = this.#options.intervalMs;
-      if (this.#stop.signal.aborted) return;
+      if (this.#loops.isStopping) return;
       try {
         await this.#scrub();
       } catch (error) {
@@ -123,25 +122,25 @@ export class Scrubber {
   /** Waits until so much may be read; false when the node stops. */
   async #spend(bytes: number): Promise<boolean> {
     this.counters.scrubBytes += bytes;
-    await this.#wait((bytes * 1000) / this.#options.bytesPerSecond);
-    while (this.#paused && !this.#stop.signal.aborted) await this.#wait(LOOK_MS);
-    return !this.#stop.signal.aborted;
+    await this.#loops.wait((bytes * 1000) / this.#options.bytesPerSecond);
+    while (this.#loops.isPaused && !this.#loops.isStopping) await this.#loops.wait(LOOK_MS);
+    return !this.#loops.isStopping;
   }
 
   // --- healing -------------------------------------------------------------------------------------------------
 
   async #healLoop(): Promise<void> {
     const { store } = this.#ports;
-    while (!this.#stop.signal.aborted) {
-      await this.#wait(LOOK_MS);
-      if (this.#paused || store.state !== 'open') continue;
+    while (!this.#loops.isStopping) {
+      await this.#loops.wait(LOOK_MS);
+      if (this.#loops.isPaused || store.state !== 'open') continue;
       try {
         await this.#dropForeignHints();
-        if (!(await this.#healSome())) await this.#wait(HEAL_AGAIN_MS);
+        if (!(await this.#healSome())) await this.#loops.wait(HEAL_AGAIN_MS);
       } catch (error) {
         // The store is being reopened, or a lookup failed.
         this.#ports.report('healing was cut short', { reason: messageOf(error) });
-        await this.#wait(HEAL_AGAIN_MS);
+        await this.#loops.wait(HEAL_AGAIN_MS);
       }
     }
   }
@@ -151,11 +150,11 @@ export class Scrubber {
     const { store } = this.#ports;
     let areAllHealed = true;
     for (const databaseKey of store.damagedList(HEAL_ROUND)) {
-      if (this.#stop.signal.aborted || store.state !== 'open') return false;
+      if (this.#loops.isStopping || store.state !== 'open') return false;
       if (!(await this.#heal(databaseKey))) areAllHealed = false;
     }
     for (const key of store.doubtList(HEAL_ROUND)) {
-      if (this.#stop.signal.aborted || store.state !== 'open') return false;
+      if (this.#loops.isStopping || store.state !== 'open') return false;
       await this.#settle(key);
       if (store.isDoubtful(key)) areAllHealed = false;
     }
@@ -241,16 +240,5 @@ export class Scrubber {
       const { records } = await store.hintSlice(target, null, SLICE);
       await store.writeAll(records.map(({ key, record }) => ({ kind: 'drop-hint', target, key, version: versionOf(record) })));
     }
-  }
-
-  // --- small things --------------------------------------------------------------------------------------------
-
-  async #wait(milliseconds: number): Promise<void> {
-    await this.#ports.time.sleep(milliseconds, this.#stop.signal);
-  }
-
-  #failed(error: unknown): void {
-    this.#ports.report('the scrubber failed', { error: messageOf(error) });
-    throw error;
   }
 }
