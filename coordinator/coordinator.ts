@@ -58,6 +58,8 @@ export class Coordinator implements OperationEnvironment {
   readonly #operations = new Set<Operation>();
   readonly #subRequestsByNode = new Map<NodeId, Map<number, SubRequest>>();
   #waitingForVersion = new Set<Operation>();
+  /** The greatest floor that anything waited for, since the ceiling was last raised. */
+  #neededFloor = 0;
   #reserving = false;
   #heldBytes = 0;
   #lastId = 0;
@@ -141,7 +143,7 @@ export class Coordinator implements OperationEnvironment {
 
   /** To be called every few milliseconds (O2). */
   tick(nowMs: number): void {
-    if (this.#waitingForVersion.size > 0) this.#reserve(0);
+    if (this.#waitingForVersion.size > 0) this.#reserve();
     for (const operation of this.#operations) operation.onTick(nowMs);
   }
 
@@ -163,7 +165,8 @@ export class Coordinator implements OperationEnvironment {
     const version = this.#ports.clock.issue(this.#ports.wallMs(), floor);
     if (version !== null) return version;
     this.#waitingForVersion.add(operation);
-    this.#reserve(floor);
+    this.#neededFloor = Math.max(this.#neededFloor, floor);
+    this.#reserve();
     return null;
   }
 
@@ -182,13 +185,23 @@ export class Coordinator implements OperationEnvironment {
 
   // -------------------------------------------------------------------------------------------------------------
 
-  /** One reservation at a time. When it fails, the next tick tries again, until the operations' deadlines. */
-  #reserve(floor: number): void {
+  /**
+   * One reservation at a time. When it fails, the next tick tries again, until the operations' deadlines: at once would
+   * be for ever, as a store that is being reopened refuses at once.
+   */
+  #reserve(): void {
     if (this.#reserving) return;
     this.#reserving = true;
+    const { clock } = this.#ports;
+    const before = clock.ceiling;
+    const floor = this.#neededFloor;
+    this.#neededFloor = 0;
     this.#ports.reserveCeiling(floor, () => {
       this.#reserving = false;
-      if (this.#ports.clock.ceiling <= this.#ports.clock.read(this.#ports.wallMs())) return;
+      if (clock.ceiling <= before) {
+        this.#neededFloor = Math.max(this.#neededFloor, floor);
+        return;
+      }
       const waiting = this.#waitingForVersion;
       this.#waitingForVersion = new Set();
       for (const operation of waiting) operation.onVersionsAvailable();

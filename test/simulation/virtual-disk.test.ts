@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { KvBatch, type Durability, type KvEntry } from '../../data/index.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
-import { VirtualDisk, type VirtualKv } from './virtual-disk.ts';
+import { VirtualDisk } from './virtual-disk.ts';
+import type { VirtualKv } from './virtual-kv.ts';
 import { VirtualWorld, type VirtualProcess } from './virtual-time.ts';
 
 const SEEDS = 60;

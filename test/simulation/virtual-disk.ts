@@ -1,38 +1,26 @@
 /**
  * The disk of one node in the simulation, and LevelDB on it as FACTS describes it: what it keeps, and how it loses it.
+ * Here is what a handle of the database and a fault do to it; what survives them is the directory.
  *
  *   write ─► in flight ─► live (what `get` sees)
  *                    └──► log: doomed | volatile | durable ─rotation─► old log ─compaction─► tables
  *
- * Invariants
+ *   virtual-kv.ts (of a process) ─► this disk ─► virtual-directory.ts (tables, logs) ─► virtual-log.ts
+ *
+ * Invariants: D2, D4 and D5 are kept by the log, D3 and D6 by the directory, D7 by VirtualKv, and here
  *  D1  (F6) A crash of the process loses nothing that a resolved write wrote. What was in flight may have happened.
- *  D2  (F6) A power cut keeps of each log all up to its last fsynced batch, and a chosen prefix of the rest. The kernel
- *      writes a log out FLUSH_MS after it was first dirty; a batch survives wholly or not at all.
- *  D3  (F5) Logs are cut on their own: a batch without fsync can be lost though one of a later log survives.
- *  D4  (F1) After a failed append the log takes nothing more that can be read again, and says so to nobody: later
- *      writes resolve and are seen, and are lost at the next open. The failed batch itself may come back.
- *  D5  (F3) Damage in a log takes batches from some point on away at the next open, without an error. `damageEvidence`
- *      is what a check of the logs before that open would see; a torn tail leaves none. A log that was compacted before
- *      that open took its damage with it.
- *  D6  Opening reads the logs into tables: all that an open finds is durable.
- *  D7  VirtualKv does not refuse writes after a failure: a store that forgets to reopen shall be caught.
  */
-import { DataError, KvBatch, compareBytes, equalBytes, type Durability, type KeyRange, type KvEntry, type OrderedKv, type ScanLimits } from '../../data/index.ts';
+import { KvBatch, type DataError, type Durability, type KvEntry } from '../../data/index.ts';
 import { KEYSPACE } from '../../data/layout.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
+import { DiskChance } from './disk-chance.ts';
+import { DiskCounts } from './disk-counts.ts';
+import { SortedContent } from './sorted-content.ts';
+import { VirtualDirectory } from './virtual-directory.ts';
+import { VirtualKv, ioError, type KvDisk } from './virtual-kv.ts';
+import type { LogDamage } from './virtual-log.ts';
 import type { VirtualProcess, VirtualWorld } from './virtual-time.ts';
 
-const FLUSH_MS = { min: 1_000, max: 30_000 };
-const COMPACTION_MS = { min: 5, max: 3_000 };
-const OPEN_MS = { min: 1, max: 20 };
-const OS_WRITE_MS = { min: 0.01, max: 0.06 };
-const FSYNC_MS = { min: 0.3, max: 2 };
-const FSYNC_LATE_MS = { min: 20, max: 200 };
-const FSYNC_LATE_PROBABILITY = 0.01;
-const FSYNC_SLOW_MS = { min: 50, max: 1_000 };
-const SCAN_MS = { min: 0.02, max: 0.3 };
-const LOG_BYTES = { min: 4 << 10, max: 64 << 10 };
-const BATCH_OVERHEAD_BYTES = 12;
 const GHOST_PROBABILITY = 0.5;
 const REOPEN_WHEN_FULL_FAILS_PROBABILITY = 0.7;
 
@@ -41,7 +29,6 @@ export type WriteFailure = 'io-error' | 'full' | 'short-write';
 export type CrashKind = 'process' | 'power';
 /** A bit of a record's value, of its key, of a hint's value, of a meta value. */
 export type FlipTarget = 'value' | 'key' | 'hint' | 'meta';
-export type DiskCounts = ReturnType<typeof noCounts>;
 
 /** An old copy of the directory. */
 export interface DiskSnapshot {
@@ -54,14 +41,19 @@ export interface DiskOptions {
   readonly trace?: (line: () => string) => void;
 }
 
-interface Span {
-  readonly min: number;
-  readonly max: number;
+interface WriteInFlight {
+  readonly batch: KvBatch;
+  readonly durability: Durability;
+  readonly failure: WriteFailure | null;
+  readonly resolve: () => void;
+  readonly reject: (error: DataError) => void;
 }
 
-export class VirtualDisk {
+export class VirtualDisk implements KvDisk {
   readonly name: string;
-  readonly counts = noCounts();
+  readonly counts = new DiskCounts();
+  /** For VirtualKv. */
+  readonly chance: DiskChance;
   /** What the identity file holds; null when there is none. Opaque here. */
   identity: unknown = null;
   /** The file that says that the store is untrusted; null when there is none. Opaque here. */
@@ -69,23 +61,21 @@ export class VirtualDisk {
   readonly #world: VirtualWorld;
   readonly #random: SeededRandom;
   readonly #trace: (line: () => string) => void;
-  #tables = new Content();
-  #logs: Log[] = [];
-  #live = new Content();
-  #nextLogNumber = 3;
+  readonly #directory: VirtualDirectory;
+  #live = new SortedContent();
   #opened: VirtualKv | null = null;
   #inFlight: WriteInFlight[] = [];
   #busyUntilMs = 0;
   #nextFailures: WriteFailure[] = [];
   #space: 'free' | 'full' = 'free';
-  #fsync: 'usual' | 'slow' = 'usual';
 
   constructor(world: VirtualWorld, name: string, random: SeededRandom, options: DiskOptions = {}) {
     this.#world = world;
     this.name = name;
     this.#random = random;
     this.#trace = options.trace ?? (() => undefined);
-    this.#startLog();
+    this.chance = new DiskChance(random, this.counts);
+    this.#directory = new VirtualDirectory({ world, random, chance: this.chance, counts: this.counts }, name);
   }
 
   /** Opens the database for a process; ends an earlier handle as a crash of its process would. D6. */
@@ -93,7 +83,7 @@ export class VirtualDisk {
     this.crash('process');
     const kv = new VirtualKv(this, process);
     this.#opened = kv;
-    kv.damageFound = this.#recover();
+    kv.damageFound = this.recovered();
     process.onEnd((how) => {
       // A power cut also hits what was closed in order, unless another process has it open by now.
       if (this.#opened === kv || (this.#opened === null && how === 'silent')) this.crash(how === 'silent' ? 'power' : 'process');
@@ -108,9 +98,9 @@ export class VirtualDisk {
     else return;
     this.#trace(() => `disk ${this.name}: crash (${kind})`);
     this.#opened?.die();
-    this.#compact();
+    this.#directory.compact();
     this.#settleInFlight();
-    if (kind === 'power') this.#loseVolatile();
+    if (kind === 'power') this.#directory.loseVolatile();
     this.#ended();
   }
 
@@ -125,12 +115,12 @@ export class VirtualDisk {
   }
 
   setSlowFsync(fsync: 'usual' | 'slow'): void {
-    this.#fsync = fsync;
+    this.chance.setSlowFsync(fsync);
   }
 
   /** What a check of the logs would find now; the next open takes it away (and hands it on as `damageFound`). */
   get damageEvidence(): readonly string[] {
-    return this.#logs.flatMap((log) => log.evidence);
+    return this.#directory.damageEvidence;
   }
 
   /** Flips one bit of one entry, wherever it is kept. What it did; null when there is no such entry. F2. */
@@ -145,17 +135,10 @@ export class VirtualDisk {
    * Damages the newest log, D5: batches from some point on, acknowledged or not, are gone at the next open. `torn tail`:
    * the last batch only, and no evidence. What it did; null when the log is empty.
    */
-  loseLogSuffix(random: SeededRandom, kind: 'evident' | 'torn tail' = 'evident'): string | null {
-    this.#compact();
-    const log = this.#logs.findLast(({ batches }) => batches.some(({ fate }) => fate === 'kept'));
-    if (log === undefined) return null;
-    const kept = log.batches.filter(({ fate }) => fate === 'kept');
-    const lost = kind === 'torn tail' ? kept.slice(-1) : kept.slice(random.below(kept.length));
-    for (const batch of lost) batch.fate = 'damaged';
-    const what = `${log.name}: checksum mismatch, ${lost.length} batches`;
-    if (kind === 'evident') log.evidence.push(what);
-    this.counts[kind === 'evident' ? 'logsDamaged' : 'logsTorn']++;
-    if (this.#opened === null) this.#live = this.#readBack();
+  loseLogSuffix(random: SeededRandom, kind: LogDamage = 'evident'): string | null {
+    const what = this.#directory.loseLogSuffix(random, kind);
+    if (what === null) return null;
+    if (this.#opened === null) this.#live = this.#directory.readBack();
     this.#trace(() => `disk ${this.name}: ${what} (${kind})`);
     return what;
   }
@@ -168,8 +151,8 @@ export class VirtualDisk {
 
   /** A copy of the directory as an open would read it now. */
   snapshot(): DiskSnapshot {
-    this.#compact();
-    return { entries: this.#readBack().entries(), identity: this.identity, marker: this.marker };
+    this.#directory.compact();
+    return { entries: this.#directory.readBack().entries(), identity: this.identity, marker: this.marker };
   }
 
   restore(snapshot: DiskSnapshot): void {
@@ -183,7 +166,7 @@ export class VirtualDisk {
   }
 
   /** For VirtualKv. */
-  get content(): Content {
+  get content(): SortedContent {
     return this.#live;
   }
 
@@ -198,7 +181,7 @@ export class VirtualDisk {
     const write: WriteInFlight = { batch: copyOf(batch), durability, failure, resolve, reject };
     this.counts[durability === 'fsync' ? 'fsyncs' : 'osWrites']++;
     this.#inFlight.push(write);
-    this.#busyUntilMs = this.busyUntilMs + (durability === 'fsync' ? this.#fsyncMs() : this.drawMs(OS_WRITE_MS));
+    this.#busyUntilMs = this.busyUntilMs + (durability === 'fsync' ? this.chance.fsyncMs() : this.chance.osWriteMs());
     process.runAt(this.#busyUntilMs, () => {
       // A handle that died settled it otherwise.
       if (this.#inFlight[0] === write) this.#finish(write);
@@ -212,95 +195,48 @@ export class VirtualDisk {
       return 'full';
     }
     this.counts.reopens++;
-    this.#compact();
-    this.#forgetDoomed();
+    this.#directory.compact();
+    this.#directory.forgetDoomed();
     return 'open';
   }
 
   /** For VirtualKv: the logs are read into tables. What a check of them found. */
   recovered(): readonly string[] {
-    return this.#recover();
+    const evidence = this.#directory.recover();
+    this.#live = this.#directory.readBack();
+    return evidence;
   }
 
   /** For VirtualKv: closed in order. */
   closed(kv: VirtualKv): void {
     if (this.#opened !== kv) return;
-    this.#compact();
+    this.#directory.compact();
     this.#ended();
-  }
-
-  /** For VirtualKv: an error as LevelKv throws it. */
-  ioError(what: string, path: string, reason: string): DataError {
-    const cause = new Error(`IO error: ${path}: ${reason}`);
-    return new DataError('RING_STORE_UNAVAILABLE', `${what} failed: ${cause.message}`, { retryable: true, cause });
-  }
-
-  /** For VirtualKv. */
-  drawMs(span: Span): number {
-    return span.min + (span.max - span.min) * this.#random.next();
   }
 
   /** Nobody has it open: no compaction goes on, and what is there is what the next open finds. */
   #ended(): void {
     this.#opened = null;
-    this.#forgetDoomed();
-    for (const log of this.#logs) log.compactedAtMs = Infinity;
-    this.#live = this.#readBack();
-  }
-
-  #fsyncMs(): number {
-    const isLate = this.#random.isBelow(FSYNC_LATE_PROBABILITY);
-    if (this.#fsync === 'slow' || isLate) this.counts.slowFsyncs++;
-    return this.drawMs(this.#fsync === 'slow' ? FSYNC_SLOW_MS : isLate ? FSYNC_LATE_MS : FSYNC_MS);
+    this.#directory.forgetDoomed();
+    this.#directory.stopCompaction();
+    this.#live = this.#directory.readBack();
   }
 
   #finish(write: WriteInFlight): void {
     this.#inFlight.shift();
-    const log = this.#logFor(write);
+    const log = this.#directory.logFor(write.batch);
+    const { nowMs } = this.#world;
     if (write.failure !== null) {
       this.counts.failedWrites++;
-      if (write.failure !== 'short-write' && this.#random.isBelow(GHOST_PROBABILITY)) this.#append(log, write.batch, 'os');
+      if (write.failure !== 'short-write' && this.#random.isBelow(GHOST_PROBABILITY)) log.append(write.batch, 'os', nowMs);
       log.isBroken = true;
-      write.reject(this.ioError('write', log.name, write.failure === 'full' ? 'No space left on device' : 'Input/output error'));
+      write.reject(ioError('write', log.name, write.failure === 'full' ? 'No space left on device' : 'Input/output error'));
       return;
     }
     if (log.isBroken) this.counts.writesAfterFailure++;
-    this.#append(log, write.batch, write.durability);
+    log.append(write.batch, write.durability, nowMs);
     this.#live.apply(write.batch);
     write.resolve();
-  }
-
-  /** D4: a broken log is not left before the next open. */
-  #logFor(write: WriteInFlight): Log {
-    const log = this.#logs.at(-1) ?? this.#startLog();
-    if (log.isBroken || log.bytes === 0 || log.bytes + bytesOf(write.batch) <= log.bytesMax) return log;
-    this.counts.rotations++;
-    log.compactedAtMs = this.#world.nowMs + this.drawMs(COMPACTION_MS);
-    this.#compact();
-    return this.#startLog();
-  }
-
-  #append(log: Log, batch: KvBatch, durability: Durability): void {
-    const { nowMs } = this.#world;
-    if (durability === 'os' && log.flushAtMs <= nowMs) log.flushAtMs = nowMs + this.drawMs(FLUSH_MS);
-    log.bytes += bytesOf(batch);
-    log.batches.push({ batch, fate: log.isBroken ? 'doomed' : 'kept', isSynced: false, flushAtMs: log.flushAtMs });
-    if (durability === 'os') return;
-    for (let i = log.batches.length - 1; i >= 0; i--) {
-      const logged = log.batches[i];
-      if (logged === undefined || logged.isSynced) break;
-      logged.isSynced = true;
-    }
-  }
-
-  /** Old logs whose time has come are tables now. Their batches come from memory: damage to the file is no matter. */
-  #compact(): void {
-    for (;;) {
-      const [log] = this.#logs;
-      if (log === undefined || log.compactedAtMs > this.#world.nowMs) return;
-      this.#logs.shift();
-      for (const { batch } of log.batches) this.#tables.apply(batch);
-    }
   }
 
   /** D1: in their order, so that what is lost is a suffix. */
@@ -309,297 +245,42 @@ export class VirtualDisk {
     for (const write of this.#inFlight.splice(0)) {
       isLost ||= write.failure !== null || this.#random.isBelow(0.5);
       this.counts[isLost ? 'inFlightLost' : 'inFlightKept']++;
-      if (!isLost) this.#append(this.#logFor(write), write.batch, 'os');
+      if (!isLost) this.#directory.logFor(write.batch).append(write.batch, 'os', this.#world.nowMs);
     }
     this.#busyUntilMs = 0;
   }
 
-  #loseVolatile(): void {
-    const { nowMs } = this.#world;
-    let lostBefore = 0;
-    for (const log of this.#logs) {
-      const firstVolatile = log.batches.findIndex(({ isSynced, flushAtMs }) => !isSynced && flushAtMs > nowMs);
-      if (lostBefore > 0 && log.batches.some(({ isSynced, fate }) => isSynced && fate === 'kept')) this.counts.lostBeforeSynced++;
-      if (firstVolatile < 0) continue;
-      const kept = firstVolatile + this.#random.below(log.batches.length - firstVolatile + 1);
-      const lost = log.batches.splice(kept).length;
-      lostBefore += lost;
-      this.counts.batchesLostInPowerCut += lost;
-    }
-    for (const log of this.#logs) for (const logged of log.batches) logged.isSynced = true;
-  }
-
-  /** D4. */
-  #forgetDoomed(): void {
-    for (const log of this.#logs) {
-      const kept = log.batches.filter(({ fate }) => fate !== 'doomed');
-      this.counts.batchesLostAfterFailure += log.batches.length - kept.length;
-      log.batches = kept;
-    }
-  }
-
-  /** What an open finds in tables and logs. */
-  #readBack(): Content {
-    const content = this.#tables.clone();
-    for (const log of this.#logs) for (const { batch, fate } of log.batches) if (fate === 'kept') content.apply(batch);
-    return content;
-  }
-
-  #recover(): readonly string[] {
-    const evidence = this.damageEvidence;
-    for (const log of this.#logs) this.counts.batchesLostInLog += log.batches.filter(({ fate }) => fate === 'damaged').length;
-    this.#tables = this.#readBack();
-    this.#live = this.#tables.clone();
-    this.#logs = [];
-    this.#startLog();
-    return evidence;
-  }
-
-  #startLog(): Log {
-    const log: Log = {
-      name: `${this.name}/${String(this.#nextLogNumber).padStart(6, '0')}.log`,
-      batches: [],
-      evidence: [],
-      bytes: 0,
-      bytesMax: this.drawMs(LOG_BYTES),
-      flushAtMs: 0,
-      compactedAtMs: Infinity,
-      isBroken: false,
-    };
-    this.#nextLogNumber += 2;
-    this.#logs.push(log);
-    return log;
-  }
-
   #replace(entries: readonly KvEntry[], identity: unknown, marker: unknown): void {
     this.crash('process');
-    this.#logs = [];
     this.#inFlight = [];
-    this.#tables = Content.of(entries);
     this.identity = identity;
     this.marker = marker;
-    this.#recover();
+    this.#directory.replace(entries);
+    this.#live = this.#directory.readBack();
   }
 
-  #flipValue(random: SeededRandom, { key, value }: KvEntry, target: FlipTarget): string {
-    const flipped = Uint8Array.from(value);
-    const bit = random.below(flipped.length * 8);
-    flipped[bit >>> 3] = (flipped[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
-    for (const content of [this.#live, this.#tables]) if (content.get(key) === value) content.set({ key, value: flipped });
-    for (const { batch } of this.#logs.flatMap(({ batches }) => batches)) {
-      const at = batch.values.indexOf(value);
-      if (at >= 0) batch.values[at] = flipped;
-    }
+  #flipValue(random: SeededRandom, entry: KvEntry, target: FlipTarget): string {
+    const bit = random.below(entry.value.length * 8);
+    const flipped = withBitFlipped(entry.value, bit);
+    this.#live.replaceValue(entry, flipped);
+    this.#directory.replaceValue(entry, flipped);
     this.counts.bitFlips++;
-    return this.#damaged(`bit ${bit} of a ${target === 'value' ? 'record' : target} value, key ${Buffer.from(key).toString('hex')}`);
+    return this.#damaged(`bit ${bit} of a ${target === 'value' ? 'record' : target} value, key ${Buffer.from(entry.key).toString('hex')}`);
   }
 
-  /** Older values of the key are gone too: an entry that vanishes does not show what it covered. */
-  #flipKey(random: SeededRandom, { key, value }: KvEntry): string | null {
-    const flipped = Uint8Array.from(key);
-    const bit = 8 + random.below((key.length - 1) * 8);
-    flipped[bit >>> 3] = (flipped[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
+  #flipKey(random: SeededRandom, entry: KvEntry): string | null {
+    const bit = 8 + random.below((entry.key.length - 1) * 8);
+    const flipped = withBitFlipped(entry.key, bit);
     if (this.#live.get(flipped) !== undefined) return null;
-    for (const content of [this.#live, this.#tables]) {
-      if (content.get(key) === value) content.set({ key: flipped, value });
-      content.delete(key);
-    }
-    for (const { batch } of this.#logs.flatMap(({ batches }) => batches)) {
-      for (const [at, present] of batch.keys.entries()) {
-        if (!equalBytes(present, key)) continue;
-        if (batch.values[at] === value) batch.keys[at] = flipped;
-        else batch.values[at] = null;
-      }
-    }
+    this.#live.replaceKey(entry, flipped);
+    this.#directory.replaceKey(entry, flipped);
     this.counts.keyFlips++;
-    return this.#damaged(`bit ${bit} of the key ${Buffer.from(key).toString('hex')}, now ${Buffer.from(flipped).toString('hex')}`);
+    return this.#damaged(`bit ${bit} of the key ${Buffer.from(entry.key).toString('hex')}, now ${Buffer.from(flipped).toString('hex')}`);
   }
 
   #damaged(what: string): string {
     this.#trace(() => `disk ${this.name}: flipped ${what}`);
     return what;
-  }
-}
-
-/** The database as one process has it open. */
-export class VirtualKv implements OrderedKv {
-  readonly #disk: VirtualDisk;
-  readonly #process: VirtualProcess;
-  #state: 'open' | 'reopening' | 'reopen failed' | 'closed' | 'dead' = 'open';
-  /** What a check of the logs before the last open or reopen saw. */
-  damageFound: readonly string[] = [];
-
-  constructor(disk: VirtualDisk, process: VirtualProcess) {
-    this.#disk = disk;
-    this.#process = process;
-  }
-
-  get(key: Uint8Array): Uint8Array | undefined {
-    this.#checkOpen();
-    const value = this.#disk.content.get(key);
-    return value === undefined ? undefined : Uint8Array.from(value);
-  }
-
-  async write(batch: KvBatch, durability: Durability): Promise<void> {
-    this.#checkOpen();
-    await new Promise<void>((resolve, reject) => {
-      this.#disk.startWrite(this.#process, batch, durability, resolve, reject);
-    });
-  }
-
-  async scan(range: KeyRange, limits: ScanLimits): Promise<readonly KvEntry[]> {
-    this.#checkOpen();
-    const found = this.#disk.content.scan(range, limits);
-    await this.#pass(this.#process.world.nowMs + this.#disk.drawMs(SCAN_MS));
-    this.#checkOpen();
-    return found;
-  }
-
-  async reopen(): Promise<void> {
-    if (this.#state === 'closed' || this.#state === 'dead') throw closedError();
-    this.#state = 'reopening';
-    await this.#pass(this.#disk.busyUntilMs + this.#disk.drawMs(OPEN_MS));
-    if (!this.#isReopening()) throw closedError();
-    if (this.#disk.reopened() === 'full') {
-      this.#state = 'reopen failed';
-      throw this.#disk.ioError('open', `${this.#disk.name}/MANIFEST`, 'No space left on device');
-    }
-    this.damageFound = this.#disk.recovered();
-    this.#state = 'open';
-  }
-
-  async close(): Promise<void> {
-    if (this.#state === 'closed' || this.#state === 'dead') return;
-    this.#state = 'closed';
-    await this.#pass(this.#disk.busyUntilMs + this.#disk.drawMs(OS_WRITE_MS));
-    this.#disk.closed(this);
-  }
-
-  /** For the disk: its process crashed, or another took the database. */
-  die(): void {
-    this.#state = 'dead';
-  }
-
-  async #pass(untilMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#process.runAt(untilMs, resolve);
-    });
-  }
-
-  /** A call, so that the compiler does not think it settled across an `await`. */
-  #isReopening(): boolean {
-    return this.#state === 'reopening';
-  }
-
-  #checkOpen(): void {
-    if (this.#state !== 'open') throw closedError();
-  }
-}
-
-interface WriteInFlight {
-  readonly batch: KvBatch;
-  readonly durability: Durability;
-  readonly failure: WriteFailure | null;
-  readonly resolve: () => void;
-  readonly reject: (error: DataError) => void;
-}
-
-interface LoggedBatch {
-  readonly batch: KvBatch;
-  /** `doomed`: behind a failed append, D4. `damaged`: on disk, and not to be read, D5. */
-  fate: 'kept' | 'doomed' | 'damaged';
-  isSynced: boolean;
-  /** From then on the kernel has written it out. */
-  readonly flushAtMs: number;
-}
-
-interface Log {
-  readonly name: string;
-  batches: LoggedBatch[];
-  readonly evidence: string[];
-  bytes: number;
-  readonly bytesMax: number;
-  flushAtMs: number;
-  compactedAtMs: number;
-  /** An append failed. */
-  isBroken: boolean;
-}
-
-/** Entries in key order. They are never changed in place, so that copies share them. */
-class Content {
-  #entries: KvEntry[] = [];
-
-  static of(entries: readonly KvEntry[]): Content {
-    const content = new Content();
-    content.#entries = [...entries];
-    return content;
-  }
-
-  clone(): Content {
-    return Content.of(this.#entries);
-  }
-
-  entries(): readonly KvEntry[] {
-    return [...this.#entries];
-  }
-
-  get(key: Uint8Array): Uint8Array | undefined {
-    const entry = this.#entries[this.#lowerBound(key)];
-    return entry !== undefined && equalBytes(entry.key, key) ? entry.value : undefined;
-  }
-
-  set(entry: KvEntry): void {
-    const at = this.#lowerBound(entry.key);
-    const present = this.#entries[at];
-    if (present !== undefined && equalBytes(present.key, entry.key)) this.#entries[at] = entry;
-    else this.#entries.splice(at, 0, entry);
-  }
-
-  delete(key: Uint8Array): void {
-    const at = this.#lowerBound(key);
-    const present = this.#entries[at];
-    if (present !== undefined && equalBytes(present.key, key)) this.#entries.splice(at, 1);
-  }
-
-  apply(batch: KvBatch): void {
-    for (let i = 0; i < batch.keys.length; i++) {
-      const key = batch.keys[i];
-      const value = batch.values[i] ?? null;
-      if (key === undefined) continue;
-      if (value === null) this.delete(key);
-      else this.set({ key, value });
-    }
-  }
-
-  scan(range: KeyRange, limits: ScanLimits): KvEntry[] {
-    const found: KvEntry[] = [];
-    let bytes = 0;
-    for (let at = this.#lowerBound(range.from); at < this.#entries.length; at++) {
-      const entry = this.#entries[at];
-      if (entry === undefined || compareBytes(entry.key, range.to) >= 0) break;
-      found.push({ key: Uint8Array.from(entry.key), value: Uint8Array.from(entry.value) });
-      bytes += entry.key.length + entry.value.length;
-      if (found.length >= limits.entriesMax || bytes >= limits.bytesMax) break;
-    }
-    return found;
-  }
-
-  pick(random: SeededRandom, keyspace: number): KvEntry | null {
-    const first = this.#lowerBound(Uint8Array.of(keyspace));
-    const end = this.#lowerBound(Uint8Array.of(keyspace + 1));
-    return end === first ? null : (this.#entries[first + random.below(end - first)] ?? null);
-  }
-
-  #lowerBound(key: Uint8Array): number {
-    let low = 0;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const entry = this.#entries[middle];
-      if (entry !== undefined && compareBytes(entry.key, key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 
@@ -613,44 +294,12 @@ function copyOf(batch: KvBatch): KvBatch {
   return copy;
 }
 
-function bytesOf(batch: KvBatch): number {
-  let bytes = BATCH_OVERHEAD_BYTES;
-  for (let i = 0; i < batch.keys.length; i++) bytes += (batch.keys[i]?.length ?? 0) + (batch.values[i]?.length ?? 0);
-  return bytes;
-}
-
-function closedError(): DataError {
-  return new DataError('RING_STORE_UNAVAILABLE', 'the store is closed', { retryable: true });
-}
-
 function pickFrom(random: SeededRandom, entries: readonly KvEntry[]): KvEntry | null {
   return entries[random.below(Math.max(1, entries.length))] ?? null;
 }
 
-function noCounts() {
-  return {
-    osWrites: 0,
-    fsyncs: 0,
-    slowFsyncs: 0,
-    rotations: 0,
-    failedWrites: 0,
-    writesAfterFailure: 0,
-    batchesLostAfterFailure: 0,
-    reopens: 0,
-    reopenFailures: 0,
-    processCrashes: 0,
-    powerCuts: 0,
-    inFlightKept: 0,
-    inFlightLost: 0,
-    batchesLostInPowerCut: 0,
-    /** Power cuts that lost a batch though an fsynced one of a later log survived. */
-    lostBeforeSynced: 0,
-    bitFlips: 0,
-    keyFlips: 0,
-    logsDamaged: 0,
-    logsTorn: 0,
-    batchesLostInLog: 0,
-    wipes: 0,
-    restores: 0,
-  };
+function withBitFlipped(bytes: Uint8Array, bit: number): Uint8Array {
+  const flipped = Uint8Array.from(bytes);
+  flipped[bit >>> 3] = (flipped[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
+  return flipped;
 }

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { MessageSocket } from '../../node/ports.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
-import { VirtualNetwork, type LinkSettings } from './virtual-network.ts';
+import type { LinkSettings } from './virtual-link.ts';
+import { VirtualNetwork } from './virtual-network.ts';
 import { VirtualWorld, type VirtualProcess } from './virtual-time.ts';
 
 const SEEDS = 40;

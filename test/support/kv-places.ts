@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryKv, openLevelKv, type OrderedKv } from '../../data/index.ts';
-import { VirtualDisk, type VirtualKv } from '../simulation/virtual-disk.ts';
+import { VirtualDisk } from '../simulation/virtual-disk.ts';
+import type { VirtualKv } from '../simulation/virtual-kv.ts';
 import { VirtualWorld, settled } from '../simulation/virtual-time.ts';
 import { SeededRandom } from './seeded-random.ts';
 
