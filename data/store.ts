@@ -248,7 +248,7 @@ export class Store implements GroupContext {
 
   /** One slice of a scrub from `from` on: whatever is damaged in it is found (data/scrub.ts). */
   async scrubSlice(from: Uint8Array | null, limits: ScanLimits): Promise<ScrubSlice> {
-    const entries = await this.#ports.kv.scan({ from: from ?? ALL_DATA.from, to: ALL_DATA.to }, limits);
+    const entries = await this.#read({ from: from ?? ALL_DATA.from, to: ALL_DATA.to }, limits);
     const next = nextOf(entries, limits);
     if (next === null) this.#scrubMeta();
     return { bytes: scrubEntries(entries, this), next };
@@ -324,7 +324,7 @@ export class Store implements GroupContext {
 
   /** The intact records of a range of the record keyspace, in key order. Damaged ones are left out and counted. */
   async recordSlice(range: KeyRange, limits: ScanLimits): Promise<RecordSlice> {
-    const entries = await this.#ports.kv.scan(range, limits);
+    const entries = await this.#read(range, limits);
     const records: StoredRecord[] = [];
     for (const entry of entries) {
       const parts = parseRecordKey(entry.key);
@@ -340,7 +340,7 @@ export class Store implements GroupContext {
    */
   async hintSlice(target: NodeId, from: Uint8Array | null, limits: ScanLimits): Promise<RecordSlice> {
     const range = hintsOf(target);
-    const entries = await this.#ports.kv.scan({ from: from ?? range.from, to: range.to }, limits);
+    const entries = await this.#read({ from: from ?? range.from, to: range.to }, limits);
     const records: StoredRecord[] = [];
     let bytes = 0;
     for (const entry of entries) {
@@ -421,7 +421,12 @@ export class Store implements GroupContext {
   // --- what a group needs (GroupContext) -----------------------------------------------------------------------
 
   get(databaseKey: Uint8Array): Uint8Array | undefined {
-    return this.#ports.kv.get(databaseKey);
+    try {
+      return this.#ports.kv.get(databaseKey);
+    } catch (error) {
+      this.#cannotRead(error);
+      throw error;
+    }
   }
 
   hashOf(key: Uint8Array): number {
@@ -480,7 +485,6 @@ export class Store implements GroupContext {
       outcomes = waiting.map((item) => item.intents.map((intent) => group.add(intent)));
     } catch (error) {
       // A lookup failed: nothing was written.
-      this.#ports.report({ event: 'read-failed', error });
       for (const item of waiting) item.done(item.intents.map(() => REFUSED_UNAVAILABLE));
       return;
     }
@@ -560,6 +564,20 @@ export class Store implements GroupContext {
     if (to >= from) return;
     this.skipSequence(from);
     this.#ports.report({ event: 'rolled-back', from, to });
+  }
+
+  async #read(range: KeyRange, limits: ScanLimits): Promise<readonly KvEntry[]> {
+    try {
+      return await this.#ports.kv.scan(range, limits);
+    } catch (error) {
+      this.#cannotRead(error);
+      throw error;
+    }
+  }
+
+  /** While the database is closed or being reopened that is no news. */
+  #cannotRead(error: unknown): void {
+    if (this.#state === 'open') this.#ports.report({ event: 'read-failed', error });
   }
 
   #refuseQueue(): void {

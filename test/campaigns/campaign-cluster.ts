@@ -33,7 +33,7 @@ const READY_TIMEOUT_MS = 30_000;
 const LOOK_MS = 20;
 const START_AGAIN_MS = 20_000;
 /** Small, so that logs rotate and tables are compacted all the time; sweeps often, so that the end is soon. */
-const FLAGS = ['--log-level', 'error', '--set', 'sweep.intervalMs=500', '--set', 'store.writeBufferBytes=262144', '--set', 'heartbeat.intervalMs=100', '--set', 'heartbeat.suspectAfterMs=500', '--set', 'replicaTimeoutMs=1000'];
+const FLAGS = ['--log-level', 'error', '--set', 'sweep.intervalMs=500', '--set', 'store.writeBufferBytes=262144', '--set', 'heartbeat.intervalMs=100', '--set', 'heartbeat.suspectAfterMs=500', '--set', 'replicaTimeoutMs=1000', '--set', 'scrub.intervalMs=1000', '--set', 'scrub.maxBytesPerSecond=67108864'];
 
 /** A daemon that ended instead of becoming ready. */
 export class StartFailed extends Error {
@@ -208,6 +208,11 @@ export class CampaignCluster implements AsyncDisposable {
   }
 
   /** Waits until every node has read all its records and knows of no damaged one. */
+  /** How many times each node has read everything that it stores; -1 for one that cannot be asked. */
+  async scrubs(): Promise<readonly number[]> {
+    return (await this.status()).nodes.map((node) => node?.counters['scrubs'] ?? -1);
+  }
+
   async intact(timeoutMs: number): Promise<void> {
     let left = '';
     await until(

@@ -14,6 +14,7 @@ import { sizesOf } from './shim.ts';
 
 const BEFORE_MS = 400;
 const HEAL_MS = 60_000;
+const SCRUBS = 2;
 const FLIPS_MAX = 500;
 const KEYS_READ = 120;
 const LIVE_SHARE = 0.3;
@@ -92,13 +93,19 @@ async function healFrom(context: CycleContext, node: number, what: string): Prom
   load.go();
   await delay(random.next() * BEFORE_MS);
   await load.pause();
+  // What nobody has read yet is found by the scrub: two whole rounds of it belong to the healing.
+  let before: readonly number[] | null = null;
   try {
     await until(
       'all replicas are equal',
       HEAL_MS,
       async () => {
         await started.keepRunning();
-        return cluster.isConverged();
+        if (!(await cluster.isConverged())) return false;
+        const scrubs = await cluster.scrubs();
+        // A node that was started again counts from 0.
+        if (before === null || scrubs.some((count, id) => count < (before?.[id] ?? 0))) before = scrubs;
+        return scrubs.every((count, id) => count >= (before?.[id] ?? 0) + SCRUBS);
       },
       () => cluster.whyNotConverged,
     );
