@@ -19,6 +19,7 @@
  */
 import { decodeCheckedNumbers, encodeCheckedNumbers } from './checked-numbers.ts';
 import type { HybridClock } from './clock.ts';
+import { DataError } from './errors.ts';
 import type { HintLedger } from './hint-ledger.ts';
 import type { NodeId, Partition } from './identifiers.ts';
 import { Inventory, nextOf } from './inventory.ts';
@@ -484,7 +485,8 @@ export class Store implements GroupContext {
     try {
       outcomes = waiting.map((item) => item.intents.map((intent) => group.add(intent)));
     } catch (error) {
-      // A lookup failed: nothing was written.
+      // A lookup failed, which `get` has told of, or something that never should: nothing was written.
+      if (!(error instanceof DataError)) this.#ports.report({ event: 'write-failed', error });
       for (const item of waiting) item.done(item.intents.map(() => REFUSED_UNAVAILABLE));
       return;
     }
