@@ -74,9 +74,9 @@ export function topologyDigest(topology: Topology): string {
   return [0, 1].map((seed) => hashKey(bytes, seed).toString(16).padStart(8, '0')).join('');
 }
 
-/** As kept in the store's meta keyspace. */
+/** As kept in the store's meta keyspace: with its digest, because a flipped bit in a number is JSON too. */
 export function encodeTopology(topology: Topology): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(topology));
+  return new TextEncoder().encode(JSON.stringify({ ...topology, digest: topologyDigest(topology) }));
 }
 
 /** Throws `RING_TOPOLOGY_INVALID`. */
@@ -88,7 +88,9 @@ export function decodeTopology(bytes: Uint8Array): Topology {
     throw new TopologyError('the stored topology is not JSON');
   }
   if (!isTopology(value)) throw new TopologyError('the stored topology is incomplete');
-  return value;
+  const { digest, ...topology } = value as Topology & { readonly digest?: unknown };
+  if (digest !== topologyDigest(topology)) throw new TopologyError('the stored topology is damaged');
+  return topology;
 }
 
 function isTopology(value: unknown): value is Topology {

@@ -119,4 +119,22 @@ describe('a topology', () => {
     for (const value of wrong) expect(() => decodeTopology(textBytes(JSON.stringify(value)))).toThrow(INVALID);
     expect(() => decodeTopology(textBytes('{"epoch":'))).toThrow(INVALID);
   });
+
+  it('is not believed when a bit of it was flipped, though it may still be JSON', () => {
+    const topology = firstTopology(members(3), 2, 5);
+    const encoded = encodeTopology(topology);
+    let misread = 0;
+    for (let bit = 0; bit < encoded.length * 8; bit += 7) {
+      const flipped = Uint8Array.from(encoded);
+      flipped[bit >>> 3] = (flipped[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
+      try {
+        // An address is where a member is reached, not who it is.
+        expect(topologyDigest(decodeTopology(flipped))).toBe(topologyDigest(topology));
+      } catch (error) {
+        expect(error).toStrictEqual(INVALID);
+        misread++;
+      }
+    }
+    expect(misread).toBeGreaterThan(encoded.length);
+  });
 });
