@@ -249,12 +249,24 @@ export class WriteGroup {
     const databaseKey = hintKey(target, this.#context.partitionOf(this.#context.hashOf(key)), key);
     const current = this.#value(databaseKey);
     if (current === null) return OUTCOME_PRESENT;
-    const currentVersion = hintVersion(key, current);
+    const currentVersion = this.#toDeliver(key, current);
     if (currentVersion !== null && compareVersions(currentVersion, version) > 0) return { status: 'superseded', version: currentVersion };
     this.#pending.set(mapKey(databaseKey), null);
     this.batch.delete(databaseKey);
     this.#account(databaseKey, target, -1, -(databaseKey.length + current.length));
     return APPLIED;
+  }
+
+  /**
+   * The version of what a hint delivers. A reference delivers what is here, which can be older than what it names: the
+   * record was damaged since, and replaced by another replica's.
+   */
+  #toDeliver(key: Uint8Array, hint: Uint8Array): Version | null {
+    const named = hintVersion(key, hint);
+    if (hintReference(key, hint) === null) return named;
+    const hash = this.#context.hashOf(key);
+    const record = this.#value(recordKey(this.#context.partitionOf(hash), hash, key));
+    return record !== null && isIntact(key, record) ? versionOf(record) : named;
   }
 
   /** Looks again before it deletes: what was damaged may have been replaced meanwhile. */

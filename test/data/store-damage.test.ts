@@ -1,6 +1,6 @@
 /** What a store says of a record whose key was hit, and what it does not take for damage. */
 import { describe, expect, it } from 'vitest';
-import { KvBatch, MemoryKv, valueOf, versionOf, type KvEntry, type OrderedKv, type ScanLimits } from '../../data/index.ts';
+import { KvBatch, MemoryKv, nodeId, valueOf, versionOf, type KvEntry, type OrderedKv, type ScanLimits, type WriteIntent } from '../../data/index.ts';
 import { flipKey, flipValue, recordKeyOf } from '../support/damage.ts';
 import { at, openLoneStore, put, scanAll, scrubAll, text } from '../support/lone-store.ts';
 
@@ -102,6 +102,21 @@ describe('a write over a damaged record', () => {
     expect([restarted.isDoubtful(text('a')), restarted.doubtfulKeys]).toStrictEqual([false, 0]);
     const { store: last } = await openLoneStore(kv);
     expect(last.doubtfulKeys).toBe(0);
+  });
+});
+
+describe('a hint that refers to a record', () => {
+  it('that was lost and replaced by an older one goes when that one was delivered', async () => {
+    const kv = new MemoryKv();
+    const { store } = await openLoneStore(kv);
+    const target = nodeId(1);
+    const [newer] = [put('a', 9)];
+    await store.writeAll([{ ...newer, hintFor: [target] } as WriteIntent]);
+    await flipValue(kv, recordKeyOf(store, text('a')));
+    await store.writeAll([put('a', 5)]);
+    expect(await store.writeAll([{ kind: 'drop-hint', target, key: text('a'), version: at(4) }])).toStrictEqual([{ status: 'superseded', version: at(5) }]);
+    expect(await store.writeAll([{ kind: 'drop-hint', target, key: text('a'), version: at(5) }])).toStrictEqual([{ status: 'applied' }]);
+    expect(store.hintVersionFor(text('a'), target)).toBeNull();
   });
 });
 
