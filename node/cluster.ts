@@ -242,7 +242,7 @@ class LocalCluster implements Cluster {
       async (clusterId, onCompromised) =>
         config.directory === null
           ? openMemory(seat, clusterId)
-          : openDirectoryDisk(config.directory, { clusterId, nodeId: nodeId(seat.id), onCompromised }, config.store),
+          : openDirectoryDisk(config.directory, { clusterId, nodeId: nodeId(seat.id), replicationFactor: config.replicationFactor, onCompromised }, config.store),
       {
         onFatal: () => {
           seat.daemon = null;
@@ -312,6 +312,9 @@ function openMemory(seat: Seat, clusterId: string): HeldDisk {
       incarnation: memory.identity.incarnation,
       distrusted: memory.distrusted,
       markUntrusted: async (text) => {
+        memory.distrusted = { kind: 'damaged', text };
+      },
+      markUnreadable: async (text) => {
         memory.distrusted = { kind: 'damaged', text };
       },
       clearUntrusted: async () => {

@@ -15,6 +15,7 @@ export async function openDirectoryDisk(path: string, owner: DirectoryOwner, opt
       incarnation: opened.identity.incarnation,
       distrusted: reasonOf(opened.condition),
       markUntrusted: async (text) => opened.markUntrusted([text]),
+      markUnreadable: async (text) => opened.markUnreadable([text]),
       clearUntrusted: async () => opened.clearUntrusted(),
       areFilesChecked: opened.areTablesChecked,
       scrubFiles: async (budget) => opened.scrubFiles(budget),

@@ -14,6 +14,7 @@
  *   ready       a log damaged                         log kept aside, opened                         damaged
  *   ready       CURRENT, MANIFEST, tables damaged     bad tables set aside, repaired, opened         damaged
  *   ready       cannot be repaired                    set aside whole, made anew                     damaged
+ *   ready       unreadable in several runs in a row   set aside whole, made anew (not when alone)    damaged
  *   ready       gone                                  made anew                                      damaged
  *
  * Invariants
@@ -85,6 +86,8 @@ export interface OpenDirectory {
   clearUntrusted(): Promise<void>;
   /** Damage was found while it runs: the next open reports it, and draws a new incarnation. Durable when it resolves. */
   markUntrusted(findings: readonly string[]): Promise<void>;
+  /** The same, and the run ends because of it. After some such runs in a row the next open gives the database up. */
+  markUnreadable(findings: readonly string[]): Promise<void>;
   /** Checks the checksums of all tables. `budget` is awaited before each read; false ends it. Resolves to what is damaged. */
   scrubFiles(budget: ReadBudget): Promise<readonly string[]>;
   /** Gives up the lock, when what was marked or cleared before is on disk; the database must be closed before. */
@@ -94,12 +97,16 @@ export interface OpenDirectory {
 export interface DirectoryOwner {
   readonly clusterId: string;
   readonly nodeId: NodeId;
+  /** Alone (1), nobody can heal what is given up. */
+  readonly replicationFactor: number;
   onCompromised(reason: string): void;
 }
 
 /** Some tenths of a second's reading, and about a second's. */
 const TABLE_BYTES_CHECKED_MAX = 64 * 1024 * 1024;
 const TABLE_BYTES_AFTER_CRASH_MAX = 256 * 1024 * 1024;
+/** A compaction can write a damaged key under a good checksum. After so many runs that met one the database is given up. */
+const UNREADABLE_RUNS_MAX = 3;
 
 /** Throws a NodeError or a DataError; nothing stays locked or open then. */
 export async function openDirectory(path: string, owner: DirectoryOwner, options: LevelKvOptions): Promise<OpenDirectory> {
@@ -121,6 +128,7 @@ export async function openDirectory(path: string, owner: DirectoryOwner, options
       areTablesChecked: opening.areTablesChecked,
       clearUntrusted: async () => opening.clearUntrusted(),
       markUntrusted: async (findings) => opening.markUntrusted(findings),
+      markUnreadable: async (findings) => opening.markUnreadable(findings),
       scrubFiles: async (budget) => (await scrubTables(opening.database, budget)).findings,
       release: async () => {
         await opening.marksWritten();
@@ -195,6 +203,11 @@ class Opening {
     });
   }
 
+  /** The open database could not be read, and the run ends. */
+  async markUnreadable(findings: readonly string[]): Promise<void> {
+    await this.#inOrder(async () => this.#keepDistrust(withDamage(this.#distrust, findings, (this.#distrust?.unreadableRuns ?? 0) + 1)));
+  }
+
   async markUntrusted(findings: readonly string[]): Promise<void> {
     await this.#inOrder(async () => this.#keepDistrust(withDamage(this.#distrust, findings)));
   }
@@ -247,6 +260,10 @@ class Opening {
 
   /** null when there is nothing in it that can be opened; why is on record then (D1). */
   async #openExisting(): Promise<OrderedKv | null> {
+    if ((this.#distrust?.unreadableRuns ?? 0) >= UNREADABLE_RUNS_MAX && this.#owner.replicationFactor > 1) {
+      await this.#inOrder(async () => this.#keepDistrust(withDamage(this.#distrust, [`db: could not be read in ${UNREADABLE_RUNS_MAX} runs in a row`], 0)));
+      return null;
+    }
     const inspection = await inspectDatabase(this.database, this.#tableBytesToCheck());
     this.#areTablesChecked = inspection.areTablesChecked;
     if (inspection.state === 'damaged') {
@@ -296,7 +313,7 @@ class Opening {
 
   /** Nothing was ever acknowledged from here, or nothing is left: what an interrupted attempt made may go. */
   async #create(made: Identity): Promise<OpenDatabase> {
-    if (this.#distrust === null) await this.#keepDistrust({ reason: 'new', findings: [], incarnation: 'current' });
+    if (this.#distrust === null) await this.#keepDistrust({ reason: 'new', findings: [], incarnation: 'current', unreadableRuns: 0 });
     const kv = await this.#openNew();
     this.#areTablesChecked = true;
     return closedOnError(kv, async () => {

@@ -293,7 +293,7 @@ export class NodeEngine {
     } else if (UNREADABLE.test(reason)) {
       // The mark has the next start read every table, repair what it can, and heal.
       const end = (): void => this.#ports.fatal(`the database is damaged, start the node again to have it repaired: ${reason}`);
-      this.#disk.markUntrusted(reason).then(end, end);
+      this.#disk.markUnreadable(reason).then(end, end);
     }
   }
 

@@ -111,6 +111,8 @@ export interface Distrust {
   readonly findings: readonly string[];
   /** The clock ceiling may be among what is lost: the next open must go on under a new incarnation. */
   readonly incarnation: 'current' | 'to-be-renewed';
+  /** So many runs in a row ended because the open database could not be read, though its files were found in order. */
+  readonly unreadableRuns: number;
 }
 
 const FINDINGS_MAX = 100;
@@ -122,9 +124,9 @@ export function conditionOf(distrust: Distrust | null): StoreCondition {
 }
 
 /** What is known already, and more damage. */
-export function withDamage(before: Distrust | null, findings: readonly string[]): Distrust {
+export function withDamage(before: Distrust | null, findings: readonly string[], unreadableRuns = before?.unreadableRuns ?? 0): Distrust {
   const all = new Set([...(before?.findings ?? []), ...findings.map((finding) => finding.slice(0, FINDING_LENGTH_MAX))]);
-  return { reason: 'damaged', findings: [...all].slice(0, FINDINGS_MAX), incarnation: 'to-be-renewed' };
+  return { reason: 'damaged', findings: [...all].slice(0, FINDINGS_MAX), incarnation: 'to-be-renewed', unreadableRuns };
 }
 
 /** null when there is none. A file that cannot be understood says that much: damaged. Throws `RING_DIRECTORY_UNUSABLE`. */
@@ -152,10 +154,10 @@ function parseDistrust(text: string): Distrust | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { reason, findings, incarnation } = value as Record<keyof Distrust, unknown>;
+  const { reason, findings, incarnation, unreadableRuns } = value as Record<keyof Distrust, unknown>;
   if ((reason !== 'new' && reason !== 'damaged') || (incarnation !== 'current' && incarnation !== 'to-be-renewed')) return null;
   if (!Array.isArray(findings) || !findings.every((finding) => typeof finding === 'string')) return null;
-  return { reason, findings, incarnation };
+  return { reason, findings, incarnation, unreadableRuns: typeof unreadableRuns === 'number' ? unreadableRuns : 0 };
 }
 
 async function readText(path: string): Promise<string | null> {

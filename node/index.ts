@@ -23,7 +23,7 @@ export async function startNode(config: NodeConfig, hooks: { onFatal?(reason: st
   if (directory === null) throw new NodeError('RING_DIRECTORY_UNUSABLE', 'a daemon needs a directory; in memory there are only clusters of createCluster');
   return Daemon.start(
     config,
-    async (clusterId, onCompromised) => openDirectoryDisk(directory, { clusterId, nodeId: nodeId(config.nodeId), onCompromised }, config.store),
+    async (clusterId, onCompromised) => openDirectoryDisk(directory, { clusterId, nodeId: nodeId(config.nodeId), replicationFactor: config.replicationFactor, onCompromised }, config.store),
     { onFatal: (reason) => hooks.onFatal?.(reason) },
   );
 }

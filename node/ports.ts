@@ -65,6 +65,8 @@ export interface NodeDisk {
   readonly distrusted: DistrustReason | null;
   /** Durable when it resolves. */
   markUntrusted(reason: string): Promise<void>;
+  /** The open database cannot be read, and the process will end. */
+  markUnreadable(reason: string): Promise<void>;
   clearUntrusted(): Promise<void>;
   /** Whether all of them were checked when it was opened. */
   readonly areFilesChecked: boolean;

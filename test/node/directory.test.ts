@@ -168,7 +168,7 @@ describe.concurrent('a data directory of a daemon', () => {
   });
 });
 
-const OWNER = { clusterId: 'test', nodeId: nodeId(0), onCompromised: () => undefined };
+const OWNER = { clusterId: 'test', nodeId: nodeId(0), replicationFactor: 3, onCompromised: () => undefined };
 
 async function openHere(path: string): Promise<OpenDirectory> {
   return openDirectory(path, OWNER, LEVEL_OPTIONS);
@@ -453,7 +453,7 @@ describe('a damaged data directory', () => {
     const marker = async (): Promise<unknown> => JSON.parse(await readFile(join(filled.path, 'untrusted.json'), 'utf8').catch(() => 'null'));
     const numbers = Array.from({ length: 20 }, (_, index) => `finding ${index}`);
     await Promise.all(numbers.map(async (finding) => opened.markUntrusted([finding])));
-    expect(await marker()).toStrictEqual({ reason: 'damaged', findings: numbers, incarnation: 'to-be-renewed' });
+    expect(await marker()).toStrictEqual({ reason: 'damaged', findings: numbers, incarnation: 'to-be-renewed', unreadableRuns: 0 });
     await Promise.all([opened.markUntrusted(['before']), opened.clearUntrusted()]);
     expect(await marker()).toBeNull();
     await Promise.all([opened.markUntrusted(['before']), opened.clearUntrusted(), opened.markUntrusted(['after'])]);
@@ -515,5 +515,29 @@ describe('a damaged data directory', () => {
     const after = await openHere(filled.path);
     expect(after.lastRunEndedInOrder).toBe(false);
     await closeHere(after);
+  });
+});
+
+describe('a database that cannot be read though its files are in order', () => {
+  it.each([
+    [3, 'is given up after three such runs in a row, kept aside, and made anew'],
+    [1, 'is kept when nobody could heal it'],
+  ])('with replication factor %d %s', async (replicationFactor) => {
+    await using directory = await temporaryDirectory();
+    const open = async (): Promise<OpenDirectory> => openDirectory(directory.path, { ...OWNER, replicationFactor }, LEVEL_OPTIONS);
+    const first = await open();
+    await putKeys(first.kv, 0, 5);
+    await first.clearUntrusted();
+    await closeHere(first);
+    for (let run = 0; run < 3; run++) {
+      const opened = await open();
+      expect(countKeys(opened.kv)).toBe(5);
+      await opened.markUnreadable(['scan failed: Corruption: corrupted internal key in DBIter']);
+      await closeHere(opened);
+    }
+    const last = await open();
+    expect([last.condition.state, countKeys(last.kv)]).toStrictEqual(['damaged', replicationFactor === 1 ? 5 : 0]);
+    expect((await readdir(directory.path)).includes('set-aside')).toBe(replicationFactor > 1);
+    await closeHere(last);
   });
 });

@@ -31,7 +31,8 @@ async function endOf(reason: string): Promise<Ended> {
       clusterId: 'unreadable',
       incarnation: incarnation(1),
       distrusted: null,
-      markUntrusted: async (text: string) => {
+      markUntrusted: async () => undefined,
+      markUnreadable: async (text: string) => {
         marks.push(text);
       },
       clearUntrusted: async () => undefined,

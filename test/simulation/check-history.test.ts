@@ -66,12 +66,14 @@ describe('the order of strong operations', () => {
     expect(found).toStrictEqual([]);
   });
 
-  it('decides by the nodes and not by the level', () => {
-    const found = rules((script) => {
-      script.put('a', acknowledged(5), 'available');
-      script.put('b', acknowledged(2), 'available');
-    });
-    expect(found).toStrictEqual(['write-order']);
+  it('is asked of a later write at quorum, whatever the level of the earlier, and not of one at available', () => {
+    const found = (later: 'quorum' | 'available'): readonly string[] =>
+      rules((script) => {
+        script.put('a', acknowledged(5), 'available');
+        script.put('b', acknowledged(2), later);
+      });
+    expect(found('quorum')).toStrictEqual(['write-order']);
+    expect(found('available')).toStrictEqual([]);
   });
 
   it('a write that is not newer than what was read before is caught', () => {

@@ -104,8 +104,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'goes on after a failed write without reopening',
     file: 'data/store.ts',
-    find: '        await this.#ports.kv.reopen();\n        await this.#loadDirty();',
-    replace: '        await this.#loadDirty();',
+    find: '        await this.#ports.kv.reopen();\n        await this.#loadNotes();',
+    replace: '        await this.#loadNotes();',
   },
   {
     name: 'says that a failed write was refused',
@@ -140,8 +140,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'counts an untrusted store in a read quorum',
     file: 'coordinator/replica.ts',
-    find: 'if (isReplica && !this.#trust.isTrusted(partition)) return',
+    find: 'if (isReplica && !(this.#trust.isTrusted(partition) && !this.#store.isDoubtful(key))) return',
     replace: 'if (isReplica && this.#trust.generation < 0) return',
+  },
+  {
+    name: 'believes what replaced a damaged record',
+    file: 'data/store.ts',
+    find: 'return this.#doubts.size > 0 && this.#doubts.has(nameOf(key));',
+    replace: 'return this.#doubts.size > 1e9 && this.#doubts.has(nameOf(key));',
   },
   {
     name: 'trusts a store after one peer',

@@ -196,6 +196,7 @@ export class SimNode {
       incarnation: number,
       distrusted: disk.marker as DistrustReason | null,
       markUntrusted: async (text) => this.#setMarker(process, { kind: 'damaged', text }),
+      markUnreadable: async (text) => this.#setMarker(process, { kind: 'damaged', text }),
       clearUntrusted: async () => this.#setMarker(process, null),
       areFilesChecked: true,
       scrubFiles: null,

@@ -176,6 +176,10 @@ export class MemoryNodes implements AsyncDisposable {
           disk.distrusted = { kind: 'damaged', text };
           return Promise.resolve();
         },
+        markUnreadable: async (text) => {
+          disk.distrusted = { kind: 'damaged', text };
+          return Promise.resolve();
+        },
         clearUntrusted: async () => {
           disk.distrusted = null;
           return Promise.resolve();
