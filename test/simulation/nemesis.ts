@@ -66,6 +66,7 @@ export interface NemesisPorts {
 const HOUR_MS = 3_600_000;
 const WHOLE_LOOK_MS = 250;
 const REMEMBERED_AFTER_MS = 1_500;
+const PARTITION_BEFORE_RESTORE_MS = 900;
 
 export class Nemesis {
   readonly #ports: NemesisPorts;
@@ -103,6 +104,7 @@ export class Nemesis {
     world.after(this.#options.meanPauseMs * (0.2 + 1.6 * random.next()), () => {
       if (this.#isOver) return;
       const fault = random.pick(this.#options.faults);
+      this.#keepOldCopy();
       this.#ports.trace(() => `nemesis: ${fault}`);
       if (DESTRUCTIVE.has(fault)) this.#destroy(fault);
       else this.#strike(fault);
@@ -267,10 +269,6 @@ export class Nemesis {
   #destroy(fault: Fault): void {
     const { random, coverage } = this.#ports;
     const node = this.#victim();
-    // An old copy for later.
-    if (!this.#snapshots.has(node.id) || random.isBelow(0.3)) {
-      if (node.disk.identity !== null && node.disk.marker === null) this.#snapshots.set(node.id, node.disk.snapshot());
-    }
     if (!this.#mayDestroy()) return;
     switch (fault) {
       case 'flip':
@@ -294,17 +292,10 @@ export class Nemesis {
         coverage.add('wipes');
         this.#restart(node);
         return;
-      case 'restore': {
-        const snapshot = this.#snapshots.get(node.id);
-        if (snapshot === undefined || !this.#isRemembered(node)) return;
-        this.#record(node, 'restore');
-        this.#takeAway(node, 'pause');
-        node.end('crash');
-        node.disk.restore(snapshot);
-        coverage.add('restores');
-        this.#restart(node);
+      case 'restore':
+        if (random.isBelow(0.6)) this.#putBackAfterPartition(node);
+        else this.#putBack(node);
         return;
-      }
       default:
         throw new Error(`${fault} does not destroy`);
     }
@@ -334,6 +325,36 @@ export class Nemesis {
     const isKept = this.#ports.nodes.every((node) => node === victim || node.upForMs >= REMEMBERED_AFTER_MS);
     this.#isFragile = isKept;
     return isKept;
+  }
+
+  /** Another replica misses some writes first: then the one that goes back in time was needed to know of them. */
+  #putBackAfterPartition(victim: SimNode): void {
+    const { random, nodes, network } = this.#ports;
+    const apart = random.pick(nodes.filter((node) => node !== victim));
+    network.partition([[apart.name], nodes.filter((node) => node !== apart).map((node) => node.name)]);
+    this.#later(PARTITION_BEFORE_RESTORE_MS, () => {
+      network.heal();
+      this.#putBack(victim);
+    });
+  }
+
+  /** Of a trusted directory, now and then: to be put back later. */
+  #keepOldCopy(): void {
+    const { random, nodes } = this.#ports;
+    const node = random.pick(nodes);
+    if (!random.isBelow(0.3) || node.disk.identity === null || node.disk.marker !== null) return;
+    this.#snapshots.set(node.id, node.disk.snapshot());
+  }
+
+  #putBack(node: SimNode): void {
+    const snapshot = this.#snapshots.get(node.id);
+    if (snapshot === undefined || !this.#mayDestroy() || !this.#isRemembered(node)) return;
+    this.#record(node, 'restore');
+    this.#takeAway(node, 'pause');
+    node.end('crash');
+    node.disk.restore(snapshot);
+    this.#ports.coverage.add('restores');
+    node.start();
   }
 
   #flip(node: SimNode): void {

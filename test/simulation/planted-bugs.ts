@@ -144,28 +144,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'if (isReplica && this.#trust.generation < 0) return',
   },
   {
-    name: 'believes what replaced a damaged record',
-    file: 'data/store.ts',
-    find: 'return this.#doubts.size > 0 && this.#doubts.has(nameOf(key));',
-    replace: 'return this.#doubts.size > 1e9 && this.#doubts.has(nameOf(key));',
-  },
-  {
     name: 'trusts a store after one peer',
     file: 'coordinator/trust.ts',
     find: 'const needed = Math.min(topology.replicationFactor - majority + 1, topology.replicationFactor - 1);',
     replace: 'const needed = Math.min(1, topology.replicationFactor - majority + 1, topology.replicationFactor - 1);',
-  },
-  {
-    name: 'does not notice that its directory is an old copy',
-    file: 'node/peer-memory.ts',
-    find: "return furthest > Math.max(run.openedAt, known) ? 'older' : 'as expected';",
-    replace: "return furthest < 0 ? 'older' : 'as expected';",
-  },
-  {
-    name: 'drops a newer hint than the one that was delivered',
-    file: 'data/write-group.ts',
-    find: 'if (currentVersion !== null && compareVersions(currentVersion, version) > 0) return',
-    replace: 'if (currentVersion !== null && compareVersions(currentVersion, version) > 1e300) return',
   },
   {
     name: 'leaves no hint for a replica that is down',
