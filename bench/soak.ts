@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RingClient, RingError } from '../client/index.ts';
-import { NODES, startDaemons } from './bench-cluster.ts';
+import { startDaemons } from './bench-cluster.ts';
 
 /** What one key may hold. `null` stands for deleted. */
 interface KeyHistory {
@@ -20,6 +20,7 @@ interface KeyHistory {
   readonly possible: Set<string | null>;
 }
 
+const NODES = 3;
 const WRITERS = 24;
 const KEYS_PER_WRITER = 50;
 const DELETE_SHARE = 0.1;
@@ -28,7 +29,7 @@ const CONVERGE_MS = 120_000;
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '75' }, 'replication-factor': { type: 'string', default: '3' } } });
 const replicationFactor = Number(values['replication-factor']);
 const directory = await mkdtemp(join(tmpdir(), 'ring-level-soak-'));
-const cluster = await startDaemons(directory, 'soak', replicationFactor, ['--log-level', 'error']);
+const cluster = await startDaemons(directory, NODES, replicationFactor, []);
 const histories = new Map<string, KeyHistory>();
 const counts = { acknowledged: 0, unknown: 0, refused: 0, kills: 0, pauses: 0 };
 const load = { isOver: false };

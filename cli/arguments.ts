@@ -15,6 +15,8 @@ export interface ArgumentShape {
   readonly flags: Readonly<Record<string, FlagKind>>;
   /** Names of the arguments, all required: `['KEY', 'VALUE']`. */
   readonly positionals: readonly string[];
+  /** Whether more arguments may follow those. */
+  readonly rest?: 'allowed';
 }
 
 export interface Arguments {
@@ -24,9 +26,11 @@ export interface Arguments {
   isOn(flag: string): boolean;
   /** The argument at this place. */
   positional(index: number): string;
+  /** The arguments after those that have a name. */
+  rest(): readonly string[];
 }
 
-export function readArguments(args: readonly string[], { command, flags, positionals }: ArgumentShape): Arguments {
+export function readArguments(args: readonly string[], { command, flags, positionals, rest }: ArgumentShape): Arguments {
   const values = new Map<string, string[]>();
   const given: string[] = [];
   for (const token of tokensOf(args, flags)) {
@@ -42,12 +46,13 @@ export function readArguments(args: readonly string[], { command, flags, positio
   const missing = positionals[given.length];
   if (missing !== undefined) throw new UsageError(`${command}: ${missing} is missing; ${seeHelp(command)}`);
   const surplus = given[positionals.length];
-  if (surplus !== undefined) throw new UsageError(`${command}: unexpected argument ${JSON.stringify(surplus)}; ${seeHelp(command)}`);
+  if (surplus !== undefined && rest !== 'allowed') throw new UsageError(`${command}: unexpected argument ${JSON.stringify(surplus)}; ${seeHelp(command)}`);
   return {
     text: (flag) => values.get(flag)?.at(-1) ?? null,
     texts: (flag) => values.get(flag) ?? [],
     isOn: (flag) => values.has(flag),
     positional: (index) => given[index] ?? '',
+    rest: () => given.slice(positionals.length),
   };
 }
 

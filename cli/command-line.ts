@@ -1,5 +1,6 @@
 /** Which command a command line means, and the exit status of whatever goes wrong in it. */
 import { ConfigError, nearestName } from '../config/index.ts';
+import { benchCommand } from './bench.ts';
 import { clusterCommand } from './cluster.ts';
 import { EXIT, type Command, type CommandContext } from './command.ts';
 import { deleteCommand } from './delete.ts';
@@ -10,7 +11,7 @@ import { putCommand } from './put.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 
-const COMMANDS: readonly Command[] = [clusterCommand, nodeCommand, putCommand, getCommand, deleteCommand, statusCommand, runCommand];
+const COMMANDS: readonly Command[] = [clusterCommand, nodeCommand, putCommand, getCommand, deleteCommand, statusCommand, runCommand, benchCommand];
 
 export interface CommandLineContext extends CommandContext {
   readonly version: string;

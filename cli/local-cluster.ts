@@ -66,6 +66,11 @@ export class LocalCluster {
     return join(this.options.directory, `node-${node}`);
   }
 
+  /** null while the node does not run. */
+  pidOf(node: number): number | null {
+    return this.daemons.get(node)?.pid ?? null;
+  }
+
   /** What a person types to start this node again. */
   restartCommand(node: number): string {
     return `${this.options.program.typed} ${shellLine(this.nodeArguments(node))}`;

@@ -1,5 +1,6 @@
 /** The cluster's status as a table for people. Pure. */
 import type { ClusterStatus, NodeStatus } from '../wire/index.ts';
+import { alignColumns } from './columns.ts';
 
 const HEADER = ['node', 'address', 'liveness', 'store', 'trusted', 'records', 'damaged', 'hints for it', 'clock', 'durability'];
 
@@ -57,9 +58,4 @@ function hintsFor(id: number, { nodes }: ClusterStatus): number {
 
 function anyAddressOf(id: number, { nodes }: ClusterStatus): string | undefined {
   return nodes.flatMap((node) => node?.peers ?? []).find((peer) => peer.node === id)?.address;
-}
-
-function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
 }

@@ -16,6 +16,11 @@ describe('arguments', () => {
     expect(readArguments(['--', '--json', '-v'], shape).positional(0)).toBe('--json');
   });
 
+  it('hands out the arguments beyond those with a name, where they are allowed', () => {
+    expect(readArguments(['k', 'v', '--json', 'w', 'x'], { ...shape, rest: 'allowed' }).rest()).toEqual(['w', 'x']);
+    expect(readArguments(['k', 'v'], shape).rest()).toEqual([]);
+  });
+
   it.each([
     [['k'], 'put: VALUE is missing'],
     [['k', 'v', 'w'], 'unexpected argument "w"'],
@@ -63,7 +68,7 @@ describe('the command line', () => {
     expect(problems[0]).toContain('flag --listen');
   });
 
-  it.each(['cluster', 'node', 'put', 'get', 'delete', 'status', 'run'])('explains %s', async (name) => {
+  it.each(['cluster', 'node', 'put', 'get', 'delete', 'status', 'run', 'bench'])('explains %s', async (name) => {
     const topic = await invoke(['help', name]);
     expect(topic).toMatchObject({ status: 0, problems: [] });
     expect(topic.out[0]).toContain(`ring-level ${name}`);
