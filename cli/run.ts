@@ -58,7 +58,7 @@ put, get, delete and expect may end with 'via N' (the node that coordinates) and
     using stop = new StopRequest();
     const target = parsed.isOn('in-process') ? await startInProcessTarget(size) : await startDaemonTarget(size, program, output);
     try {
-      const running = runScript(commands, { target, output, connect: (url) => new RingClient(url) });
+      const running = runScript(commands, { target, output, connect: (url) => new RingClient(url, { spread: 'none' }) });
       const result = await Promise.race([running, stop.asked]);
       if (result !== 'passed' && result !== 'failed') output.problem(`ring-level: stopped (${result})`);
       return result === 'passed' ? EXIT.ok : EXIT.failed;

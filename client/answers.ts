@@ -3,22 +3,22 @@ import { readVersion, type Version } from '../data/index.ts';
 import {
   ERROR_CODES,
   KEY_BYTES_MAX,
-  TYPE,
   VALUE_BYTES_MAX,
   hintPairs,
   utf8Bytes,
-  type ClientReply,
   type ClusterStatus,
   type ConvergedAnswer,
   type FailedMessage,
   type JsonMessage,
   type LocateAnswer,
   type ReadAnswer,
+  type TopologyAnswer,
   type ValueMessage,
   type WriteAnswer,
   type WrittenMessage,
 } from '../wire/index.ts';
 import { RingError } from './errors.ts';
+import { isPlain } from './options.ts';
 
 /** The bytes of a key, the client's own. Throws `RingError` (`RING_KEY_INVALID`). */
 export function keyBytes(key: string | Uint8Array): Uint8Array {
@@ -40,25 +40,17 @@ export function valueBytes(value: string | Uint8Array): Uint8Array {
   return bytes;
 }
 
-export function isWritten(reply: ClientReply): reply is WrittenMessage {
-  return reply[0] === TYPE.written;
-}
-
-export function isValue(reply: ClientReply): reply is ValueMessage {
-  return reply[0] === TYPE.value;
-}
-
-export function isJson(reply: ClientReply): reply is JsonMessage {
-  return reply[0] === TYPE.json;
-}
-
 export function writeAnswer([, , version, durableOn, hints, fsync]: WrittenMessage): WriteAnswer {
   return { version: readVersion(version, 0), durableOn, hints: hintPairs(hints), fsync: fsync === 1 };
 }
 
-/** The value is a copy: as a view it would keep its whole frame in memory. */
 export function readAnswer([, , value, version, replied]: ValueMessage): ReadAnswer {
-  return { value: value === null ? null : new Uint8Array(value), version: versionOrNull(version), replied };
+  return { value: ownValue(value), version: versionOrNull(version), replied };
+}
+
+/** A copy: as a view it would keep its whole frame in memory. */
+export function ownValue(value: Uint8Array | null): Uint8Array | null {
+  return value === null ? null : new Uint8Array(value);
 }
 
 export function failure([, , number, message, required, received, version]: FailedMessage): RingError {
@@ -74,7 +66,7 @@ export function jsonAnswer(reply: JsonMessage): unknown {
   }
 }
 
-/** The three below look at the outline only: the node is of the same version as its messages. */
+/** The next three look at the outline only: the node is of the same version as its messages. */
 export function clusterStatus(reply: JsonMessage): ClusterStatus {
   const answer = jsonAnswer(reply);
   if (!hasFields<ClusterStatus>(answer, ['clusterId', 'epoch', 'nodes', 'converged'])) throw unexpected('status');
@@ -91,6 +83,38 @@ export function locateAnswer(reply: JsonMessage): LocateAnswer {
   const answer = jsonAnswer(reply);
   if (!hasFields<LocateAnswer>(answer, ['hash', 'partition', 'homeNode', 'replicas', 'fallbacks', 'epoch'])) throw unexpected('locate');
   return answer;
+}
+
+/** null when the answer cannot be used. All of it is checked, as the client acts on it. */
+export function topologyFrom(reply: JsonMessage): TopologyAnswer | null {
+  try {
+    const answer = jsonAnswer(reply);
+    return isTopology(answer) ? answer : null;
+  } catch {
+    return null;
+  }
+}
+
+function isTopology(answer: unknown): answer is TopologyAnswer {
+  if (!hasFields<TopologyAnswer>(answer, ['clusterId', 'node', 'hashSeed', 'partitionCount', 'members', 'replicas'])) return false;
+  const { clusterId, node, hashSeed, partitionCount, members, replicas }: Readonly<Record<keyof TopologyAnswer, unknown>> = answer;
+  return (
+    typeof clusterId === 'string' &&
+    Number.isSafeInteger(node) &&
+    Number.isSafeInteger(hashSeed) &&
+    Array.isArray(members) &&
+    members.every(isMember) &&
+    Array.isArray(replicas) &&
+    replicas.length > 0 &&
+    replicas.length === partitionCount &&
+    replicas.every((nodes) => Array.isArray(nodes) && nodes.every(Number.isSafeInteger))
+  );
+}
+
+function isMember(member: unknown): boolean {
+  if (!hasFields<TopologyAnswer['members'][number]>(member, ['id', 'address'])) return false;
+  const { id, address }: Readonly<Record<string, unknown>> = member;
+  return Number.isSafeInteger(id) && typeof address === 'string' && isPlain(address);
 }
 
 function hasFields<Answer>(answer: unknown, names: readonly (keyof Answer & string)[]): answer is Answer {

@@ -1,18 +1,24 @@
 /**
- * A client of a ring-level cluster: any node answers for all of it.
+ * A client of a ring-level cluster: any node answers for all of it, a replica of the key with one hop less.
  *
- * What a lost connection does. A request that has not been sent, and a read even if it has, goes to the next address
- * until its time is up. A write that has been sent is not sent again, as it would be a second, newer version that could
- * undo what another client wrote in between: it rejects with `RING_UNKNOWN`, and whoever made it decides.
+ * What a lost connection does. A request that has not been sent, and a read even if it has, goes to another node until
+ * its time is up. A write that has been sent is not sent again, as it would be a second, newer version that could undo
+ * what another client wrote in between: it rejects with `RING_UNKNOWN`, and whoever made it decides.
  */
-import { TYPE, messageBytesMax, type ClientReply, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type PongMessage, type ReadAnswer, type WriteAnswer } from '../wire/index.ts';
-import { clusterStatus, convergedAnswer, isJson, isValue, isWritten, jsonAnswer, keyBytes, locateAnswer, readAnswer, valueBytes, writeAnswer } from './answers.ts';
+import type { ClusterStatus, ConvergedAnswer, LevelNumber, LocateAnswer, ReadAnswer, WriteAnswer } from '../wire/index.ts';
+import { keyBytes, valueBytes } from './answers.ts';
+import { Call, type Content, type Operation } from './call.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { CONTROL, CONVERGED, DELETE, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, STATUS } from './operations.ts';
 import { DEADLINE_GRACE_MS, addressesFrom, checkTimeout, levelNumber, settingsFrom, type RequestOptions, type RingClientOptions, type Settings } from './options.ts';
-import { callFrom, type ClientCall, type RequestParts } from './request.ts';
+
+const NO_OPTIONS: RequestOptions = {};
+const NO_BYTES = new Uint8Array(0);
+const NOTHING: Content = { key: NO_BYTES, value: NO_BYTES, level: 0, command: '' };
 
 export class RingClient implements AsyncDisposable {
   readonly #settings: Settings;
+  readonly #level: LevelNumber;
   readonly #dispatcher: Dispatcher;
 
   /**
@@ -24,72 +30,53 @@ export class RingClient implements AsyncDisposable {
    */
   constructor(urls: string | readonly string[], options: RingClientOptions = {}) {
     this.#settings = settingsFrom(options);
+    this.#level = levelNumber(this.#settings.consistency);
     this.#dispatcher = new Dispatcher(addressesFrom(urls), this.#settings);
   }
 
   /** Keys have 1 to 1,024 bytes, values up to 1 MiB; text is UTF-8. Also rejects with `RING_UNKNOWN` (see above). */
-  async put(key: string | Uint8Array, value: string | Uint8Array, options: RequestOptions = {}): Promise<WriteAnswer> {
-    const [keyed, valued, level] = [keyBytes(key), valueBytes(value), this.#level(options)];
-    return this.#request(options, {
-      kind: 'write',
-      message: (id, timeoutMs) => [TYPE.put, id, keyed, valued, level, timeoutMs],
-      isReply: isWritten,
-      toAnswer: writeAnswer,
-    });
+  put(key: string | Uint8Array, value: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<WriteAnswer> {
+    return this.#request(PUT, options, () => ({ key: keyBytes(key), value: valueBytes(value), level: this.#levelOf(options), command: '' }));
   }
 
   /** Writes a tombstone, whether or not there is a value. Also rejects with `RING_UNKNOWN` (see above). */
-  async delete(key: string | Uint8Array, options: RequestOptions = {}): Promise<WriteAnswer> {
-    const [keyed, level] = [keyBytes(key), this.#level(options)];
-    return this.#request(options, {
-      kind: 'write',
-      message: (id, timeoutMs) => [TYPE.delete, id, keyed, level, timeoutMs],
-      isReply: isWritten,
-      toAnswer: writeAnswer,
-    });
+  delete(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<WriteAnswer> {
+    return this.#request(DELETE, options, () => this.#keyed(key, options));
   }
 
   /** The value; null when the key is absent or deleted. */
-  async get(key: string | Uint8Array, options: RequestOptions = {}): Promise<Uint8Array | null> {
-    return (await this.getWithDetail(key, options)).value;
+  get(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<Uint8Array | null> {
+    return this.#request(GET, options, () => this.#keyed(key, options));
   }
 
   /** The value with its version and the nodes that were counted. */
-  async getWithDetail(key: string | Uint8Array, options: RequestOptions = {}): Promise<ReadAnswer> {
-    const [keyed, level] = [keyBytes(key), this.#level(options)];
-    return this.#request(options, {
-      kind: 'repeatable',
-      message: (id, timeoutMs) => [TYPE.get, id, keyed, level, timeoutMs],
-      isReply: isValue,
-      toAnswer: readAnswer,
-    });
+  getWithDetail(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<ReadAnswer> {
+    return this.#request(GET_WITH_DETAIL, options, () => this.#keyed(key, options));
   }
 
   /** The cluster as the node that answers sees it. */
-  async status(options: RequestOptions = {}): Promise<ClusterStatus> {
-    return this.#request(options, { kind: 'repeatable', message: (id) => [TYPE.status, id], isReply: isJson, toAnswer: clusterStatus });
+  status(options: RequestOptions = NO_OPTIONS): Promise<ClusterStatus> {
+    return this.#request(STATUS, options, () => NOTHING);
   }
 
   /** Whether all replicas are equal now. */
-  async converged(options: RequestOptions = {}): Promise<ConvergedAnswer> {
-    return this.#request(options, { kind: 'repeatable', message: (id) => [TYPE.converged, id], isReply: isJson, toAnswer: convergedAnswer });
+  converged(options: RequestOptions = NO_OPTIONS): Promise<ConvergedAnswer> {
+    return this.#request(CONVERGED, options, () => NOTHING);
   }
 
   /** Where the key lives. */
-  async locate(key: string | Uint8Array, options: RequestOptions = {}): Promise<LocateAnswer> {
-    const keyed = keyBytes(key);
-    return this.#request(options, { kind: 'repeatable', message: (id) => [TYPE.locate, id, keyed], isReply: isJson, toAnswer: locateAnswer });
+  locate(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<LocateAnswer> {
+    return this.#request(LOCATE, options, () => this.#keyed(key, options));
   }
 
   /** A test control. Sent at most once; `RING_NOT_ALLOWED` unless the daemon was started with controls. */
-  async control(command: object, options: RequestOptions = {}): Promise<unknown> {
-    const text = JSON.stringify(command);
-    return this.#request(options, { kind: 'write', message: (id) => [TYPE.control, id, text], isReply: isJson, toAnswer: jsonAnswer });
+  control(command: object, options: RequestOptions = NO_OPTIONS): Promise<unknown> {
+    return this.#request(CONTROL, options, () => ({ ...NOTHING, command: JSON.stringify(command) }));
   }
 
   /** Resolves when a node has answered. */
-  async ping(options: RequestOptions = {}): Promise<void> {
-    return this.#request(options, { kind: 'repeatable', message: (id) => [TYPE.ping, id], isReply: isPong, toAnswer: () => undefined });
+  ping(options: RequestOptions = NO_OPTIONS): Promise<void> {
+    return this.#request(PING, options, () => NOTHING);
   }
 
   /** Requests without an answer reject with `RING_CLOSED`, as does every later one. Never rejects; may be called twice. */
@@ -101,48 +88,34 @@ export class RingClient implements AsyncDisposable {
     await this.close();
   }
 
-  #level(options: RequestOptions): 0 | 1 | 2 | 3 {
-    return levelNumber(options.consistency ?? this.#settings.consistency);
+  #keyed(key: string | Uint8Array, options: RequestOptions): Content {
+    return { key: keyBytes(key), value: NO_BYTES, level: this.#levelOf(options), command: '' };
   }
 
-  async #request<Reply extends ClientReply, Answer>(options: RequestOptions, parts: RequestParts<Reply, Answer>): Promise<Answer> {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const timeoutMs = options.timeoutMs ?? this.#settings.timeoutMs;
-    checkTimeout(timeoutMs, 'timeoutMs');
-    const id = this.#dispatcher.takeId();
-    const facts = { id, bytes: messageBytesMax(parts.message(id, timeoutMs)), deadlineMs: performance.now() + timeoutMs + DEADLINE_GRACE_MS };
-    if (signal === undefined) {
-      return new Promise<Answer>((resolve, reject) => this.#dispatcher.add(callFrom(facts, parts, resolve, reject)));
-    }
-    return this.#abortable(signal, (resolve, reject) => callFrom(facts, parts, resolve, reject));
+  #levelOf({ consistency }: RequestOptions): LevelNumber {
+    return consistency === undefined ? this.#level : levelNumber(consistency);
   }
 
-  async #abortable<Answer>(
-    signal: AbortSignal,
-    toCall: (resolve: (answer: Answer) => void, reject: (error: unknown) => void) => ClientCall,
-  ): Promise<Answer> {
-    return new Promise<Answer>((resolve, reject) => {
-      const settled = (): void => signal.removeEventListener('abort', abort);
-      const call = toCall(
-        (answer) => {
-          settled();
-          resolve(answer);
-        },
-        (error) => {
-          settled();
-          reject(error);
-        },
-      );
-      const abort = (): void => {
-        if (this.#dispatcher.cancel(call)) reject(signal.reason);
-      };
+  /** What `toContent` throws, the promise rejects with. One promise a request, and no other: it is most of what a small one costs. */
+  #request<Answer>(operation: Operation<Answer>, options: RequestOptions, toContent: () => Content): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      const timeoutMs = options.timeoutMs ?? this.#settings.timeoutMs;
+      const content = toContent();
+      signal?.throwIfAborted();
+      checkTimeout(timeoutMs, 'timeoutMs');
+      const deadlineMs = performance.now() + timeoutMs + DEADLINE_GRACE_MS;
+      const call = new Call(operation, content, this.#dispatcher.takeId(), deadlineMs, resolve, reject);
       this.#dispatcher.add(call);
-      signal.addEventListener('abort', abort, { once: true });
+      if (signal !== undefined) this.#watch(signal, call);
     });
   }
-}
 
-function isPong(reply: ClientReply): reply is PongMessage {
-  return reply[0] === TYPE.pong;
+  #watch<Answer>(signal: AbortSignal, call: Call<Answer>): void {
+    const abort = (): void => {
+      if (this.#dispatcher.cancel(call)) call.fail(signal.reason);
+    };
+    call.onSettled = () => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort, { once: true });
+  }
 }

@@ -1,35 +1,42 @@
 /**
- * Brings the requests in the table to a node and their answers back: connects on demand, sends what a tick collects as
- * one frame, keeps deadlines and heartbeats, and connects anew, to the next address, while anything waits.
+ * Brings the requests in the table to nodes and their answers back: connects on demand, sends what a tick collects as
+ * one frame a lane, keeps deadlines and heartbeats, and connects anew while there is anything to do.
  *
  * Invariants
- *  D1  At most one connection at a time.
- *  D2  The one timer runs exactly while the table holds a request; without one, neither it nor the socket keeps the
- *      process alive.
- *  D3  Everything that may let a request go ahead (added, opened, answered, drained, lost, tick) calls `#advance`.
+ *  D1  At most one connection a lane, and at most one lane to a member; a lane that another has replaced takes nothing
+ *      new and is dropped when it has no request in flight.
+ *  D2  The one timer runs exactly while the table holds a request; without one, neither it nor an open socket keeps the
+ *      process alive (an attempt to connect may, for `connectTimeoutMs`).
+ *  D3  Everything that may let a request go ahead (added, opened, proven, answered, drained, lost, tick) calls
+ *      `#advance`.
+ *  D4  The topology is asked for when REQUESTS_BEFORE_SPREAD requests have been sent, then once a connection of the
+ *      primary. Without an answer that can be used all goes over the primary.
+ *  D5  An answer counts whichever lane it comes over: ids are unique over all of them.
  */
-import { TYPE, encodeFrame, type ClientReply, type PingMessage } from '../wire/index.ts';
+import { TYPE, type ClientReply } from '../wire/index.ts';
 import { AddressBook } from './address-book.ts';
-import { Connection } from './connection.ts';
+import { topologyFrom } from './answers.ts';
+import { lateError, unknownOutcome, type ClientCall } from './call.ts';
 import { RingError } from './errors.ts';
-import { ATTEMPTS_MAX, DEADLINE_GRACE_MS, TICK_MS, type Settings } from './options.ts';
-import { lateError, unknownOutcome, type ClientCall } from './request.ts';
-import { RequestTable } from './request-table.ts';
+import { Lane, type LaneEvents } from './lane.ts';
+import { ATTEMPTS_MAX, BUSY_IN_FLIGHT, DEADLINE_GRACE_MS, REQUESTS_BEFORE_SPREAD, TICK_MS, isPlain, type Settings } from './options.ts';
+import { RequestTable, type Routed } from './request-table.ts';
+import { Router, type Member } from './router.ts';
 
 export class Dispatcher {
   readonly #settings: Settings;
+  readonly #table: RequestTable<Lane, ClientCall>;
+  readonly #primary: Lane;
+  readonly #router: Router<Lane>;
+  /** The primary, those to members, and those that are being given up. */
+  readonly #lanes = new Set<Lane>();
+  readonly #retired = new Set<Lane>();
   readonly #addresses: AddressBook;
-  readonly #table: RequestTable<ClientCall>;
-  #connection: Connection | null = null;
-  /** Why there is no connection; null before the first failure and while one is open. */
-  #lastFailure: string | null = null;
-  /** Whether the present connection has brought anything. */
-  #heard: 'nothing' | 'something' = 'nothing';
   #timer: NodeJS.Timeout | null = null;
   #flush: NodeJS.Immediate | null = null;
-  /** Ticks, not time: a process that was stopped itself must not take its silence for the node's. */
-  #ticksSinceHeard = 0;
-  #ticksSincePing = 0;
+  #sentCount = 0;
+  /** Whether the present connection of the primary was asked for the topology. */
+  #topology: 'not-asked' | 'asked' = 'not-asked';
   #nextId = 1;
   #isClosed = false;
 
@@ -37,13 +44,24 @@ export class Dispatcher {
     this.#settings = settings;
     this.#addresses = new AddressBook(addresses, Math.random);
     this.#table = new RequestTable({ bytesMax: settings.queueBytesMax, inFlightMax: settings.inFlightMax, attemptsMax: ATTEMPTS_MAX });
+    const events: LaneEvents = {
+      opened: (lane) => this.#opened(lane),
+      replies: (lane, replies) => this.#received(lane, replies),
+      drained: () => this.#advance(),
+      closed: (lane, reason, round) => this.#lost(lane, reason, round),
+      takeId: () => this.takeId(),
+    };
+    this.#primary = new Lane(null, this.#addresses, settings, events);
+    this.#lanes.add(this.#primary);
+    const laneTo = (member: Member): Lane => {
+      const lane = new Lane(member, new AddressBook([member.address], Math.random), settings, events);
+      this.#lanes.add(lane);
+      return lane;
+    };
+    this.#router = new Router(this.#primary, laneTo, settings.spread === 'when-busy' ? BUSY_IN_FLIGHT : 0);
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
-  /** Ids are never used twice, across connections too, so a late answer cannot meet another request. */
+  /** Ids are never used twice, across lanes and connections too, so a late answer cannot meet another request. */
   takeId(): number {
     const id = this.#nextId;
     this.#nextId += 1;
@@ -56,7 +74,7 @@ export class Dispatcher {
     if (!this.#table.add(call)) {
       throw new RingError('RING_OVERLOADED', `${this.#table.bytes} bytes of requests are waiting for answers; the limit is ${this.#settings.queueBytesMax}`);
     }
-    this.#startTimer();
+    if (this.#timer === null) this.#startTimer();
     this.#flush ??= setImmediate(() => {
       this.#flush = null;
       this.#advance();
@@ -76,14 +94,12 @@ export class Dispatcher {
     this.#isClosed = true;
     if (this.#flush !== null) clearImmediate(this.#flush);
     this.#flush = null;
-    const connection = this.#connection;
-    this.#connection = null;
     for (const call of this.#table.drain()) {
       const note = call.kind === 'write' && call.attempts > 0 ? '; the write may or may not have been applied' : '';
       call.fail(new RingError('RING_CLOSED', `the client was closed before the answer came${note}`));
     }
     this.#stopTimer();
-    await connection?.close();
+    await Promise.all([...this.#lanes].map(async (lane) => lane.close()));
   }
 
   /** Does whatever can be done now (D3). */
@@ -93,122 +109,151 @@ export class Dispatcher {
       this.#stopTimer();
       return;
     }
-    if (this.#connection === null) {
-      if (this.#table.waitingCount > 0) this.#connect();
-      return;
+    const nowMs = performance.now();
+    this.#primary.open(nowMs);
+    if (this.#table.waitingCount > 0 && this.#router.anyLane() !== null) {
+      this.#table.route((call) => this.#give(call, nowMs));
+      this.#flushLanes();
     }
-    this.#send(this.#connection);
+    this.#askTopology();
   }
 
-  #connect(): void {
-    const address = this.#addresses.take(performance.now());
-    if (address === null) return;
-    this.#heard = 'nothing';
-    // An event of a connection that is no longer the present one means nothing any more.
-    const connection: Connection = new Connection(address, this.#settings.connectTimeoutMs, {
-      opened: () => this.#opened(connection),
-      replies: (replies) => this.#received(connection, replies),
-      drained: () => this.#advance(),
-      closed: (reason) => this.#lost(connection, reason),
-    });
-    this.#connection = connection;
+  #give(call: ClientCall, nowMs: number): Routed<Lane> {
+    const lane = this.#router.laneFor(call, nowMs);
+    // A control waits for the primary while others go on.
+    if (lane === null) return this.#router.anyLane() === null ? 'stop' : 'waits';
+    lane.send(call.toMessage(timeLeft(call, nowMs)), call.bytes);
+    this.#sentCount += 1;
+    return lane;
   }
 
-  #opened(connection: Connection): void {
-    if (this.#connection !== connection) return;
-    this.#lastFailure = null;
-    this.#ticksSinceHeard = 0;
-    this.#ticksSincePing = 0;
-    connection.keepAlive(this.#timer === null ? 'no' : 'while-open');
+  #flushLanes(): void {
+    for (const lane of this.#lanes) lane.flush();
+  }
+
+  /** D4. Members are told by plain addresses: a client that was told to encrypt does not follow them. */
+  #askTopology(): void {
+    if (this.#topology === 'asked' || this.#settings.spread === 'none' || this.#sentCount < REQUESTS_BEFORE_SPREAD) return;
+    const { address, isOpen } = this.#primary;
+    if (!isOpen || address === null || !isPlain(address)) return;
+    this.#topology = 'asked';
+    this.#primary.askTopology();
+  }
+
+  #opened(lane: Lane): void {
+    if (lane === this.#primary) this.#topology = 'not-asked';
+    lane.keepAlive(this.#timer === null ? 'no' : 'while-open');
+    this.#rescue();
     this.#advance();
   }
 
-  #send(connection: Connection): void {
-    const nowMs = performance.now();
-    while (connection.isWritable) {
-      const wasIdle = this.#table.inFlightCount === 0;
-      const calls = this.#table.take();
-      if (calls.length === 0) return;
-      if (wasIdle) this.#ticksSinceHeard = 0;
-      connection.send(encodeFrame(calls.map((call) => call.message(Math.max(1, Math.ceil(call.deadlineMs - DEADLINE_GRACE_MS - nowMs))))));
-    }
-  }
-
-  #received(connection: Connection, replies: readonly ClientReply[]): void {
-    if (this.#connection !== connection) return;
-    this.#ticksSinceHeard = 0;
-    if (this.#heard === 'nothing') {
-      this.#heard = 'something';
-      this.#addresses.worked();
-    }
+  #received(lane: Lane, replies: readonly ClientReply[]): void {
     for (const reply of replies) {
       const id = reply[1];
+      if (id === null) continue;
       // Answers to pings, to cancelled and to expired requests have no one waiting for them.
-      const call = id === null ? undefined : this.#table.peek(id);
-      if (call === undefined) continue;
+      const call = this.#table.inFlight(id);
+      if (call === null) {
+        if (id === lane.topologyId) this.#told(lane, reply);
+        continue;
+      }
       if (!call.accept(reply)) {
-        connection.drop(`an answer of type ${reply[0]} does not fit its request`);
+        lane.drop(`an answer of type ${reply[0]} does not fit its request`);
         return;
       }
-      this.#table.answer(call.id);
+      this.#table.remove(call);
     }
     this.#advance();
   }
 
-  #lost(connection: Connection, reason: string): void {
-    if (this.#connection !== connection) return;
-    this.#connection = null;
-    this.#lastFailure = reason;
-    const { unknown, exhausted } = this.#table.lose();
+  /** What the node of this lane says of itself and of the topology; a node of an older version knows no such request. */
+  #told(lane: Lane, reply: ClientReply): void {
+    lane.topologyId = null;
+    const topology = reply[0] === TYPE.json ? topologyFrom(reply) : null;
+    if (lane === this.#primary) {
+      if (topology !== null) for (const retired of this.#router.adopt(topology)) this.#retired.add(retired);
+      this.#dropRetired();
+    } else if (topology !== null && topology.node === lane.member?.id && topology.clusterId === this.#router.topology?.clusterId) {
+      lane.prove();
+      this.#rescue();
+    } else {
+      lane.drop('it is not the member that it should be');
+    }
+  }
+
+  #lost(lane: Lane, reason: string, round: 'ended' | 'going-on'): void {
+    if (this.#retired.delete(lane)) this.#lanes.delete(lane);
+    const { unknown, exhausted } = this.#table.lose(lane);
     for (const call of unknown) call.fail(unknownOutcome(`the connection was lost (${reason})`));
     for (const call of exhausted) call.fail(new RingError('RING_UNAVAILABLE', `sent ${call.attempts} times without an answer; last: ${reason}`));
-    const endsRound = this.#heard === 'nothing' && this.#addresses.failed(performance.now());
-    if (endsRound && this.#settings.failFast === 'fail-fast') {
-      for (const call of this.#table.drainWaiting()) call.fail(this.#unreachable(reason));
+    const isHopeless = lane === this.#primary && round === 'ended' && this.#router.anyLane() === null;
+    if (isHopeless && this.#settings.failFast === 'fail-fast') {
+      for (const call of this.#table.drainWaiting()) call.fail(new RingError('RING_UNAVAILABLE', `no node could be reached: ${this.#tried()}`));
     }
     this.#advance();
   }
 
   #tick(): void {
     const nowMs = performance.now();
-    const reason = this.#connection?.isOpen === true ? null : `tried ${this.#addresses.toString()}${this.#lastFailure === null ? '' : `; last: ${this.#lastFailure}`}`;
-    const expired = this.#table.expire(nowMs);
-    for (const call of expired.waiting) call.fail(lateError(call, 'waiting', reason));
-    for (const call of expired.inFlight) call.fail(lateError(call, 'in-flight', reason));
-    this.#beat();
+    const { waiting, inFlight } = this.#table.expire(nowMs);
+    const reason = this.#primary.isOpen || this.#router.anyLane() !== null ? null : this.#tried();
+    for (const call of waiting) call.fail(lateError(call, 'waiting', reason));
+    for (const call of inFlight) call.fail(lateError(call, 'in-flight', reason));
+    for (const lane of this.#lanes) {
+      if (lane.beat() === 'suspect') this.#sendAgain(lane, nowMs);
+    }
+    this.#dropRetired();
     this.#advance();
   }
 
-  /** Heartbeats, while requests are in flight. */
-  #beat(): void {
-    const connection = this.#connection;
-    if (connection === null || !connection.isOpen || this.#table.inFlightCount === 0) return;
-    this.#ticksSinceHeard += 1;
-    this.#ticksSincePing += 1;
-    if (this.#ticksSinceHeard * TICK_MS > 2 * this.#settings.heartbeatMs) {
-      connection.drop(`silent for more than ${2 * this.#settings.heartbeatMs} ms`);
-      return;
+  /** A lane has become ready: what was in flight on suspect ones when there was none other can go over it. */
+  #rescue(): void {
+    const nowMs = performance.now();
+    for (const lane of this.#lanes) {
+      if (lane.readiness === 'suspect') this.#sendAgain(lane, nowMs);
     }
-    if (this.#ticksSincePing * TICK_MS < this.#settings.heartbeatMs) return;
-    this.#ticksSincePing = 0;
-    const ping: PingMessage = [TYPE.ping, this.takeId()];
-    connection.send(encodeFrame([ping]));
   }
 
-  #unreachable(reason: string): RingError {
-    return new RingError('RING_UNAVAILABLE', `no node could be reached: tried ${this.#addresses.toString()}; last: ${reason}`);
+  /** The reads that a suspect lane may have swallowed, over another lane that is not suspect. */
+  #sendAgain(suspect: Lane, nowMs: number): void {
+    this.#table.sendAgain(suspect, (call) => {
+      const lane = this.#router.laneFor(call, nowMs);
+      if (lane?.readiness !== 'ready') return null;
+      lane.send(call.toMessage(timeLeft(call, nowMs)), call.bytes);
+      return lane;
+    });
+    this.#flushLanes();
+  }
+
+  /** D1. */
+  #dropRetired(): void {
+    for (const lane of this.#retired) {
+      if (lane.inFlight > 0) continue;
+      this.#retired.delete(lane);
+      this.#lanes.delete(lane);
+      lane.drop('no longer needed');
+    }
+  }
+
+  #tried(): string {
+    const { lastFailure } = this.#primary;
+    return `tried ${this.#addresses.toString()}${lastFailure === null ? '' : `; last: ${lastFailure}`}`;
   }
 
   #startTimer(): void {
-    if (this.#timer !== null) return;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.#connection?.keepAlive('while-open');
+    for (const lane of this.#lanes) lane.keepAlive('while-open');
   }
 
   #stopTimer(): void {
     if (this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
-    this.#connection?.keepAlive('no');
+    for (const lane of this.#lanes) lane.keepAlive('no');
   }
+}
+
+/** What the node may still take for the call; its own time is up before the client's. */
+function timeLeft(call: ClientCall, nowMs: number): number {
+  return Math.max(1, Math.ceil(call.deadlineMs - DEADLINE_GRACE_MS - nowMs));
 }

@@ -1,5 +1,5 @@
 /** What a client can be told, its defaults and its limits. */
-import { LEVELS, TIMEOUT_MS_MAX, type Consistency } from '../wire/index.ts';
+import { LEVELS, TIMEOUT_MS_MAX, type Consistency, type LevelNumber } from '../wire/index.ts';
 
 export interface RequestOptions {
   readonly consistency?: Consistency;
@@ -21,13 +21,23 @@ export interface RingClientOptions {
   readonly connectTimeoutMs?: number;
   /** Bytes of all requests without an answer, from which on new ones fail with `RING_OVERLOADED`; default 64 MiB. */
   readonly queueBytesMax?: number;
-  /** Requests on the connection without an answer; more wait in the queue; default 16,384. */
+  /** Requests that were sent and have no answer; more wait in the queue; default 16,384. */
   readonly inFlightMax?: number;
   /** How often a connection with requests in flight is pinged; silent for more than two, it is dropped; default 3,000. */
   readonly heartbeatMs?: number;
   /** `fail-fast`: requests fail with `RING_UNAVAILABLE` as soon as every address has refused once; default `wait`. */
   readonly failFast?: 'fail-fast' | 'wait';
+  /**
+   * `by-partition`: after some requests the client learns the topology, connects to the members as it needs them, and
+   * sends what has a key to its home node, or another replica; a node that does not answer for 200 ms is gone round.
+   * `when-busy`: the same, but the node that it is connected to anyway gets what it keeps itself, until it has
+   * BUSY_IN_FLIGHT requests in flight: a few large frames are cheaper than many small ones. `none`: one connection, to
+   * the first of the addresses that can be reached. Default `when-busy`.
+   */
+  readonly spread?: (typeof SPREADS)[number];
 }
+
+const SPREADS = ['by-partition', 'when-busy', 'none'] as const;
 
 /** Every option with its value. */
 export type Settings = Required<RingClientOptions>;
@@ -40,6 +50,12 @@ export const BACKOFF_MS_MIN = 50;
 export const BACKOFF_MS_MAX = 2_000;
 /** How often one read is sent before it fails, however far its deadline. */
 export const ATTEMPTS_MAX = 16;
+/** How many requests a client sends before it asks for the topology: what asks one thing and ends need not know it. */
+export const REQUESTS_BEFORE_SPREAD = 32;
+/** With so many requests in flight a connection is busy enough to use others beside it. */
+export const BUSY_IN_FLIGHT = 256;
+/** Ticks after which a lane with requests in flight from which nothing was heard is suspect: 200 ms. */
+export const SUSPECT_TICKS = 8;
 /** What an orderly close may take before the socket is destroyed. */
 export const CLOSE_TIMEOUT_MS = 1_000;
 
@@ -51,6 +67,7 @@ const DEFAULTS: Settings = {
   inFlightMax: 16_384,
   heartbeatMs: 3_000,
   failFast: 'wait',
+  spread: 'when-busy',
 };
 
 /** The settings that these options make. Throws `RangeError` for a value out of bounds. */
@@ -60,6 +77,7 @@ export function settingsFrom(options: RingClientOptions): Settings {
   checkTimeout(settings.timeoutMs, 'timeoutMs');
   checkTimeout(settings.connectTimeoutMs, 'connectTimeoutMs');
   checkTimeout(settings.heartbeatMs, 'heartbeatMs');
+  if (!SPREADS.includes(settings.spread)) throw new RangeError(`spread is one of ${SPREADS.join(', ')}`);
   for (const name of ['queueBytesMax', 'inFlightMax'] as const) {
     if (!Number.isSafeInteger(settings[name]) || settings[name] < 1) throw new RangeError(`${name} is a whole number from 1 on`);
   }
@@ -74,7 +92,7 @@ export function checkTimeout(value: number, name: string): void {
 }
 
 /** The level's number on the wire. Throws `RangeError` for a name that is none. */
-export function levelNumber(consistency: Consistency): 0 | 1 | 2 | 3 {
+export function levelNumber(consistency: Consistency): LevelNumber {
   const number = LEVELS.indexOf(consistency);
   if (number === 0 || number === 1 || number === 2 || number === 3) return number;
   throw new RangeError(`a consistency is one of ${LEVELS.join(', ')}, not ${JSON.stringify(consistency)}`);
@@ -85,10 +103,17 @@ export function addressesFrom(urls: string | readonly string[]): readonly string
   const addresses = typeof urls === 'string' ? [urls] : [...urls];
   if (addresses.length === 0) throw new TypeError('a client needs the address of at least one node');
   for (const address of addresses) {
-    const url = URL.canParse(address) ? new URL(address) : null;
-    if (url === null || !/^wss?:$/.test(url.protocol) || url.hash !== '') {
-      throw new TypeError(`not the address of a node: ${JSON.stringify(address)}; one looks like ws://127.0.0.1:7400`);
-    }
+    if (!isAddress(address)) throw new TypeError(`not the address of a node: ${JSON.stringify(address)}; one looks like ws://127.0.0.1:7400`);
   }
   return addresses;
+}
+
+/** Whether a connection to it goes in the clear. */
+export function isPlain(address: string): boolean {
+  return isAddress(address) && new URL(address).protocol === 'ws:';
+}
+
+function isAddress(address: string): boolean {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  return url !== null && /^wss?:$/.test(url.protocol) && url.hash === '';
 }

@@ -1,24 +1,33 @@
 /**
- * The requests of one client that have no answer yet: which wait, which are on the connection, and what becomes of them
- * when time passes or the connection is lost. Pure: it knows no socket, no timer and no clock; the caller says what time
- * it is and settles what is handed out.
+ * The requests of one client that have no answer yet: which wait, which are in flight and on which lane, and what
+ * becomes of them when time passes or a lane is lost. Pure: it knows no socket, no timer and no clock; the caller says
+ * what time it is, names the lanes, and settles what is handed out.
  *
- *            add            take                 answer
+ *            add            route               remove
  *   (new) ────────▶ waiting ────────▶ in flight ────────▶ (handed out)
- *                      ▲                  │ lose
- *                      └── repeatable ────┤
- *                                         └── write ────▶ (handed out: outcome unknown)
+ *                      ▲               │  │  ▲
+ *                      │               │  └──┘ sendAgain (repeatable, over a second lane, once)
+ *                      │               │ lose, on its last lane
+ *                      └── repeatable ─┤
+ *                                      └── write ────▶ (handed out: outcome unknown)
  *
  * Invariants
- *  R1  A request is handed out exactly once: by `answer`, `lose`, `expire`, `remove`, `drainWaiting` or `drain`.
- *  R2  A write that was on a connection that is lost is never waiting again: sent twice, it would be two versions.
+ *  R1  A request is handed out exactly once: by `remove`, `lose`, `expire`, `drainWaiting` or `drain`.
+ *  R2  A write is sent once, over one lane; when that lane is lost it never waits again: sent twice, it would be two
+ *      versions.
  *  R3  `bytes` is the sum over all requests in the table, and stays at or below the limit.
- *  R4  At most `inFlightMax` requests are in flight.
+ *  R4  At most `inFlightMax` requests are in flight, over all lanes.
  *  R5  What waits is sent in the order in which it came; what was lost goes before what was never sent.
+ *  R6  `lane.inFlight` is the number of requests in flight of which it is the first or the second lane.
  */
-import { FRAME_BYTES_TARGET, MESSAGES_PER_FRAME_MAX } from '../wire/index.ts';
+import { IdTable } from '../data/index.ts';
 
-export interface PendingRequest {
+/** Where requests are in flight, counted by the table (R6). */
+export interface CountedLane {
+  inFlight: number;
+}
+
+export interface PendingRequest<Lane extends CountedLane> {
   readonly id: number;
   /** What it takes in a frame, at most. */
   readonly bytes: number;
@@ -28,6 +37,14 @@ export interface PendingRequest {
   readonly kind: 'write' | 'repeatable';
   /** How often it has been sent. */
   attempts: number;
+  /** Where it is; this and the lanes are the table's to change. */
+  state: 'waiting' | 'in-flight' | 'out';
+  firstLane: Lane | null;
+  /** Over which it was sent again while nothing was heard from the first. */
+  secondLane: Lane | null;
+  next: this | null;
+  /** Where it stands in the queue while it waits. */
+  place: number;
 }
 
 export interface RequestLimits {
@@ -43,11 +60,20 @@ export interface Lost<Request> {
   readonly exhausted: readonly Request[];
 }
 
-export class RequestTable<Request extends PendingRequest> {
+/** Which lane took a request; `waits`: no lane takes this one now, `stop`: none takes any. */
+export type Routed<Lane> = Lane | 'waits' | 'stop';
+
+/** Places in the queue that may be empty before it is packed. */
+const HOLES_MAX = 1_024;
+
+export class RequestTable<Lane extends CountedLane & object, Request extends PendingRequest<Lane>> {
   readonly #limits: RequestLimits;
-  /** Maps keep the order of insertion (R5). */
-  #waiting = new Map<number, Request>();
-  readonly #inFlight = new Map<number, Request>();
+  readonly #requests = new IdTable<Request>();
+  /** Those that wait, from `#head` to before `#tail` (R5); null where one was taken out. */
+  #queue: (Request | null)[] = [];
+  #head = 0;
+  #tail = 0;
+  #waitingCount = 0;
   #bytes = 0;
   #earliestDeadlineMs = Infinity;
 
@@ -56,15 +82,15 @@ export class RequestTable<Request extends PendingRequest> {
   }
 
   get size(): number {
-    return this.#waiting.size + this.#inFlight.size;
+    return this.#requests.size;
   }
 
   get waitingCount(): number {
-    return this.#waiting.size;
+    return this.#waitingCount;
   }
 
   get inFlightCount(): number {
-    return this.#inFlight.size;
+    return this.#requests.size - this.#waitingCount;
   }
 
   get bytes(): number {
@@ -75,104 +101,165 @@ export class RequestTable<Request extends PendingRequest> {
   add(request: Request): boolean {
     if (this.#bytes + request.bytes > this.#limits.bytesMax) return false;
     this.#bytes += request.bytes;
-    this.#waiting.set(request.id, request);
-    this.#earliestDeadlineMs = Math.min(this.#earliestDeadlineMs, request.deadlineMs);
+    this.#requests.add(request);
+    this.#enqueue(request);
+    this.#waitingCount += 1;
+    if (request.deadlineMs < this.#earliestDeadlineMs) this.#earliestDeadlineMs = request.deadlineMs;
     return true;
   }
 
-  /** The requests of the next frame, now in flight; empty when none waits or may go (R4). */
-  take(): readonly Request[] {
-    const taken: Request[] = [];
-    let bytes = 0;
-    for (const request of this.#waiting.values()) {
-      if (this.#inFlight.size >= this.#limits.inFlightMax || taken.length === MESSAGES_PER_FRAME_MAX) break;
-      if (taken.length > 0 && bytes + request.bytes > FRAME_BYTES_TARGET) break;
-      bytes += request.bytes;
-      request.attempts += 1;
-      this.#waiting.delete(request.id);
-      this.#inFlight.set(request.id, request);
-      taken.push(request);
+  /** Offers what waits, in its order, as far as the limit allows (R4); what a lane took is in flight on it. */
+  route(toLane: (request: Request) => Routed<Lane>): void {
+    const queue = this.#queue;
+    const left: Request[] = [];
+    let at = this.#head;
+    for (; at < this.#tail && this.inFlightCount < this.#limits.inFlightMax; at++) {
+      const request = queue[at] ?? null;
+      if (request === null) continue;
+      const lane = toLane(request);
+      if (lane === 'stop') break;
+      queue[at] = null;
+      if (lane === 'waits') left.push(request);
+      else this.#fly(request, lane);
     }
-    return taken;
+    // What was offered in vain stays before what was not offered (R5); there is room, as each had its place.
+    for (const request of left.toReversed()) {
+      at -= 1;
+      queue[at] = request;
+      request.place = at;
+    }
+    this.#head = at;
+    this.#pack();
+  }
+
+  /** Sends the repeatable requests that are in flight on this lane alone once more, where another takes them. */
+  sendAgain(lane: Lane, toLane: (request: Request) => Lane | null): void {
+    for (const request of this.#requests.all()) {
+      if (request.state !== 'in-flight' || request.firstLane !== lane || request.secondLane !== null) continue;
+      if (request.kind === 'write' || request.attempts >= this.#limits.attemptsMax) continue;
+      const second = toLane(request);
+      if (second === null || second === lane) continue;
+      request.secondLane = second;
+      request.attempts += 1;
+      second.inFlight += 1;
+    }
   }
 
   /** The request in flight that has this id; it stays. */
-  peek(id: number): Request | undefined {
-    return this.#inFlight.get(id);
-  }
-
-  /** Takes out the request in flight that has this id; undefined when there is none (any more). */
-  answer(id: number): Request | undefined {
-    const request = this.#inFlight.get(id);
-    if (request === undefined) return undefined;
-    this.#inFlight.delete(id);
-    this.#bytes -= request.bytes;
-    return request;
+  inFlight(id: number): Request | null {
+    const request = this.#requests.get(id);
+    return request?.state === 'in-flight' ? request : null;
   }
 
   /** Takes the request out wherever it is; false when it is no longer there. */
   remove(request: Request): boolean {
-    if (!this.#waiting.delete(request.id) && !this.#inFlight.delete(request.id)) return false;
+    if (request.state === 'out' || !this.#requests.delete(request)) return false;
     this.#bytes -= request.bytes;
+    if (request.state === 'in-flight') this.#land(request);
+    else {
+      this.#queue[request.place] = null;
+      this.#waitingCount -= 1;
+      this.#pack();
+    }
+    request.state = 'out';
     return true;
   }
 
-  /** The connection is gone with everything in flight on it (R2). */
-  lose(): Lost<Request> {
+  /** The lane is gone with everything that was in flight on it alone (R2). */
+  lose(lane: Lane): Lost<Request> {
     const unknown: Request[] = [];
     const exhausted: Request[] = [];
-    const again = new Map<number, Request>();
-    for (const request of this.#inFlight.values()) {
-      if (request.kind === 'repeatable' && request.attempts < this.#limits.attemptsMax) {
-        again.set(request.id, request);
-        continue;
-      }
-      (request.kind === 'write' ? unknown : exhausted).push(request);
-      this.#bytes -= request.bytes;
+    const again: Request[] = [];
+    for (const request of this.#requests.all()) {
+      if (request.firstLane !== lane && request.secondLane !== lane) continue;
+      const other = request.firstLane === lane ? request.secondLane : request.firstLane;
+      if (other !== null) {
+        [request.firstLane, request.secondLane] = [other, null];
+        lane.inFlight -= 1;
+      } else if (request.kind === 'repeatable' && request.attempts < this.#limits.attemptsMax) again.push(request);
+      else (request.kind === 'write' ? unknown : exhausted).push(request);
     }
-    this.#inFlight.clear();
-    if (again.size > 0) {
-      for (const [id, request] of this.#waiting) again.set(id, request);
-      this.#waiting = again;
+    for (const request of unknown) this.remove(request);
+    for (const request of exhausted) this.remove(request);
+    for (const request of again) {
+      this.#land(request);
+      request.state = 'waiting';
     }
+    this.#waitingCount += again.length;
+    if (again.length > 0) this.#requeue([...again, ...this.#waiting()]);
     return { unknown, exhausted };
   }
 
   /** Takes out every request whose deadline has come; cheap while none has. */
   expire(nowMs: number): { readonly waiting: readonly Request[]; readonly inFlight: readonly Request[] } {
-    if (nowMs < this.#earliestDeadlineMs) return { waiting: [], inFlight: [] };
+    const waiting: Request[] = [];
+    const inFlight: Request[] = [];
+    if (nowMs < this.#earliestDeadlineMs) return { waiting, inFlight };
     this.#earliestDeadlineMs = Infinity;
-    return { waiting: this.#expireFrom(this.#waiting, nowMs), inFlight: this.#expireFrom(this.#inFlight, nowMs) };
+    for (const request of this.#requests.all()) {
+      if (request.deadlineMs > nowMs) {
+        this.#earliestDeadlineMs = Math.min(this.#earliestDeadlineMs, request.deadlineMs);
+        continue;
+      }
+      (request.state === 'in-flight' ? inFlight : waiting).push(request);
+      this.remove(request);
+    }
+    return { waiting, inFlight };
   }
 
   /** Takes out everything that waits. */
   drainWaiting(): readonly Request[] {
-    const all = [...this.#waiting.values()];
-    for (const request of all) this.#bytes -= request.bytes;
-    this.#waiting.clear();
+    const all = this.#waiting();
+    for (const request of all) this.remove(request);
     return all;
   }
 
   /** Takes out everything. */
   drain(): readonly Request[] {
-    const all = [...this.#inFlight.values(), ...this.#waiting.values()];
-    this.#inFlight.clear();
-    this.#waiting.clear();
-    this.#bytes = 0;
+    const all = this.#requests.all();
+    for (const request of all) this.remove(request);
     return all;
   }
 
-  #expireFrom(requests: Map<number, Request>, nowMs: number): readonly Request[] {
-    const expired: Request[] = [];
-    for (const request of requests.values()) {
-      if (request.deadlineMs > nowMs) {
-        this.#earliestDeadlineMs = Math.min(this.#earliestDeadlineMs, request.deadlineMs);
-        continue;
-      }
-      requests.delete(request.id);
-      this.#bytes -= request.bytes;
-      expired.push(request);
+  #fly(request: Request, lane: Lane): void {
+    request.state = 'in-flight';
+    request.firstLane = lane;
+    request.attempts += 1;
+    lane.inFlight += 1;
+    this.#waitingCount -= 1;
+  }
+
+  /** No longer in flight on any lane. */
+  #land(request: Request): void {
+    if (request.firstLane !== null) request.firstLane.inFlight -= 1;
+    if (request.secondLane !== null) request.secondLane.inFlight -= 1;
+    request.firstLane = null;
+    request.secondLane = null;
+  }
+
+  /** Keeps what the queue holds in vain below HOLES_MAX, or below what waits. */
+  #pack(): void {
+    if (this.#queue.length > 2 * this.#waitingCount + HOLES_MAX) this.#requeue(this.#waiting());
+    else if (this.#waitingCount === 0) {
+      this.#head = 0;
+      this.#tail = 0;
     }
-    return expired;
+  }
+
+  #waiting(): Request[] {
+    return this.#queue.slice(this.#head, this.#tail).filter((request) => request !== null);
+  }
+
+  #requeue(requests: readonly Request[]): void {
+    this.#queue = [];
+    this.#head = 0;
+    this.#tail = 0;
+    for (const request of requests) this.#enqueue(request);
+  }
+
+  #enqueue(request: Request): void {
+    request.place = this.#tail;
+    this.#queue[this.#tail] = request;
+    this.#tail += 1;
   }
 }

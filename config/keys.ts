@@ -32,6 +32,7 @@ export const TEXT_FORMS: ReadonlyMap<string, TextForm> = new Map<string, TextFor
   ['store.writeBufferBytes', 'number'],
   ['store.groupBytesMax', 'number'],
   ['store.queueBytesMax', 'number'],
+  ['store.recentBytesMax', 'number'],
   ['store.reopenDelayMs', 'number'],
   ['store.scanSliceEntries', 'number'],
   ['limits.requestsInFlightMax', 'number'],

@@ -82,6 +82,8 @@ const store = section({
   groupBytesMax: integer(1024, GIB, 'bytes').default(4 * MIB),
   /** Bytes of writes that may wait for the writer; beyond it they are refused. */
   queueBytesMax: integer(1024, 64 * GIB, 'bytes').default(64 * MIB),
+  /** Memory for recent records, which spare lookups, and a quarter of it for their table; 0: none. */
+  recentBytesMax: integer(0, GIB, 'bytes').default(32 * MIB),
   /** Before a store that could not be reopened is tried again, milliseconds. */
   reopenDelayMs: integer(1, MINUTE_MS, 'milliseconds').default(250),
   /** Entries that one slice of a scan reads. */

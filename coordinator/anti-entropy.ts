@@ -4,7 +4,7 @@
  *   initiator                                  peer
  *   roots of the shared partitions       ──►   those that differ
  *   for each: its 256 leaves             ──►   the peer's 256 leaves
- *   for each run of differing leaves:
+ *   for each run of differing leaves, with those between them that both have nothing in:
  *     the peer's are empty: the records  ──►   stored
  *     else: (key, version) of a stretch  ──►   newer records, and the keys that it wants
  *           the wanted records           ──►   stored
@@ -67,7 +67,8 @@ export interface SweepTally {
 }
 
 const ROOT_ENTRY_BYTES = 2 + DIGEST_BYTES;
-export const STRETCH_LIMITS: ScanLimits = { entriesMax: 1000, bytesMax: 262_144 };
+/** So few that reading and comparing them holds nobody up for long. */
+export const STRETCH_LIMITS: ScanLimits = { entriesMax: 256, bytesMax: 262_144 };
 
 /** Ends an exchange whose peer, link or store failed. */
 class Interrupted extends Error {}
@@ -237,16 +238,24 @@ interface LeafRun {
   readonly peerIsEmpty: boolean;
 }
 
-/** Neighbouring leaves that the peer either all has something in, or all has nothing in, as one. */
+/**
+ * Leaves that the peer either all has something in, or all has nothing in, as one, with the leaves between them that are
+ * empty at both: there is nothing to read in those. `leaves`: those that differ, in order; any other is equal.
+ */
 function runsOfLeaves(leaves: readonly number[], isEmptyAtPeer: (leaf: number) => boolean): LeafRun[] {
   const runs: LeafRun[] = [];
   for (const leaf of leaves) {
     const peerIsEmpty = isEmptyAtPeer(leaf);
     const before = runs.at(-1);
-    if (before !== undefined && before.last === leaf - 1 && before.peerIsEmpty === peerIsEmpty) runs[runs.length - 1] = { ...before, last: leaf };
+    if (before !== undefined && before.peerIsEmpty === peerIsEmpty && areAllBetween(before.last, leaf, isEmptyAtPeer)) runs[runs.length - 1] = { ...before, last: leaf };
     else runs.push({ first: leaf, last: leaf, peerIsEmpty });
   }
   return runs;
+}
+
+function areAllBetween(from: number, to: number, holds: (leaf: number) => boolean): boolean {
+  for (let leaf = from + 1; leaf < to; leaf++) if (!holds(leaf)) return false;
+  return true;
 }
 
 function pick(records: readonly StoredRecord[], keys: readonly Uint8Array[]): StoredRecord[] {

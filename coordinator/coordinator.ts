@@ -9,16 +9,17 @@
  *  O2  Deadlines are kept by one scan of what is in flight, not by a timer each.
  *  O3  What is in flight is bounded in number and bytes; beyond that a request is answered `RING_OVERLOADED`.
  */
-import type { HybridClock, NodeId, Version } from '../data/index.ts';
+import { IdTable, type HybridClock, type NodeId, type Version } from '../data/index.ts';
 import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage } from '../wire/index.ts';
+import { OperationList } from './operation-list.ts';
 import {
   COORDINATOR_EVENTS,
+  MessageId,
   type AnswerSink,
   type CoordinatorEvent,
   type Operation,
   type OperationEnvironment,
   type OperationTimes,
-  type SubRequest,
 } from './operation.ts';
 import type { Placement } from './placement.ts';
 import { ReadOperation } from './read-operation.ts';
@@ -55,8 +56,8 @@ export class Coordinator implements OperationEnvironment {
   readonly #placement: Placement;
   readonly #options: CoordinatorOptions;
   readonly #ports: CoordinatorPorts;
-  readonly #operations = new Set<Operation>();
-  readonly #subRequestsByNode = new Map<NodeId, Map<number, SubRequest>>();
+  readonly #operations = new OperationList<Operation>();
+  readonly #messages = new IdTable<MessageId>();
   #waitingForVersion = new Set<Operation>();
   /** The greatest floor that anything waited for, since the ceiling was last raised. */
   #neededFloor = 0;
@@ -71,7 +72,6 @@ export class Coordinator implements OperationEnvironment {
     this.self = options.self;
     this.times = options.times;
     this.counters = Object.fromEntries(COORDINATOR_EVENTS.map((event) => [event, 0])) as Record<CoordinatorEvent, number>;
-    for (const member of placement.topology.members) this.#subRequestsByNode.set(member.id, new Map());
   }
 
   get inFlight(): number {
@@ -123,28 +123,23 @@ export class Coordinator implements OperationEnvironment {
 
   /** A reply of `from` to one of this coordinator's requests; one that is no longer waited for is dropped. */
   onReply(from: NodeId, reply: PeerReply): void {
-    const sub = this.#take(from, reply[1]);
-    if (sub !== undefined) sub.operation.onReply(sub, reply);
+    this.#messages.get(reply[1])?.operation.onReply(from, reply);
   }
 
   /** Nothing that was asked of `node` will be waited for: its link broke, or it has been silent for too long. */
   onNodeLost(node: NodeId): void {
-    const subs = this.#subRequestsByNode.get(node);
-    if (subs === undefined || subs.size === 0) return;
-    const lost = [...subs.values()];
-    subs.clear();
-    for (const sub of lost) sub.operation.onLost(sub);
+    this.#operations.forEach((operation) => operation.onNodeLost(node));
   }
 
   /** `node` came back with another directory: what it had acknowledged is gone. */
   onNodeForgot(node: NodeId): void {
-    for (const operation of [...this.#operations]) operation.onForgot(node);
+    this.#operations.forEach((operation) => operation.onForgot(node));
   }
 
   /** To be called every few milliseconds (O2). */
   tick(nowMs: number): void {
     if (this.#waitingForVersion.size > 0) this.#reserve();
-    for (const operation of this.#operations) operation.onTick(nowMs);
+    this.#operations.forEach((operation) => operation.onTick(nowMs));
   }
 
   // --- what an operation may do (OperationEnvironment) ---------------------------------------------------------
@@ -153,12 +148,15 @@ export class Coordinator implements OperationEnvironment {
     return this.#ports.isAlive(node);
   }
 
-  send(sub: SubRequest, build: (id: number) => PeerRequest): boolean {
-    const id = this.#nextId();
-    const subs = this.#subRequestsByNode.get(sub.node);
-    if (subs === undefined || !this.#ports.send(sub.node, build(id))) return false;
-    subs.set(id, sub);
-    return true;
+  takeId(operation: Operation): MessageId {
+    this.#lastId = this.#lastId >= ID_MAX ? ID_STEP : this.#lastId + ID_STEP;
+    const id = new MessageId(this.#lastId, operation);
+    this.#messages.add(id);
+    return id;
+  }
+
+  send(to: NodeId, request: PeerRequest): boolean {
+    return this.#ports.send(to, request);
   }
 
   issue(operation: Operation, floor: number): Version | null {
@@ -175,7 +173,8 @@ export class Coordinator implements OperationEnvironment {
   }
 
   finish(operation: Operation): void {
-    this.#operations.delete(operation);
+    this.#operations.remove(operation);
+    for (const id of operation.ids) this.#messages.delete(id);
     this.#waitingForVersion.delete(operation);
   }
 
@@ -218,17 +217,5 @@ export class Coordinator implements OperationEnvironment {
 
   #deadline(timeoutMs: number, nowMs: number): number {
     return nowMs + (timeoutMs === 0 ? this.#options.requestTimeoutMs : timeoutMs);
-  }
-
-  #nextId(): number {
-    this.#lastId = this.#lastId >= ID_MAX ? ID_STEP : this.#lastId + ID_STEP;
-    return this.#lastId;
-  }
-
-  #take(from: NodeId, id: number): SubRequest | undefined {
-    const subs = this.#subRequestsByNode.get(from);
-    const sub = subs?.get(id);
-    if (sub !== undefined) subs?.delete(id);
-    return sub;
   }
 }

@@ -16,7 +16,8 @@ export type HandOffEffect =
   | { readonly do: 'drop-hints'; readonly target: NodeId; readonly records: readonly StoredRecord[] };
 export type HandOffResume = RecordSlice | PeerReply | 'dropped' | null;
 
-const ENTRIES_MAX = 1000;
+/** So few that reading them holds nobody up for long. */
+const ENTRIES_MAX = 256;
 
 /** Returns how many hints were delivered; ends early when the target does not take them. */
 export function* handOff(target: NodeId, batchBytes: number): Generator<HandOffEffect, number, HandOffResume> {

@@ -2,8 +2,9 @@
  * What reads and writes in flight have in common: the requests that they have sent, and what they need of the
  * coordinator that carries them. Pure: messages and the time go in, messages and answers go out.
  */
-import type { NodeId, Version } from '../data/index.ts';
+import type { Identified, NodeId, Version } from '../data/index.ts';
 import type { ClientReply, LevelNumber, PeerReply, PeerRequest } from '../wire/index.ts';
+import type { Listed } from './operation-list.ts';
 import type { Preference } from './placement.ts';
 
 /** Where the answer to a client's request goes. */
@@ -17,24 +18,42 @@ export interface OperationTimes {
   readonly replicaTimeoutMs: number;
 }
 
-/** Replica: keeps the key. Stand-in: a fallback node, for `target`. Repair: gets the newest record back. */
-export type Role = 'replica' | 'stand-in' | 'repair';
+/**
+ * Replica: keeps the key. Stand-in: a fallback node, for `target`. Repair: gets the newest record back. Fetch: has
+ * confirmed a version, and is asked for the record.
+ */
+export type Role = 'replica' | 'stand-in' | 'repair' | 'fetch';
 
-/** One message to one node that has not been replied to. */
+/** One message to one node that has not been replied to. Messages to several nodes may share an id. */
 export interface SubRequest {
-  readonly operation: Operation;
+  readonly id: number;
   readonly node: NodeId;
   readonly role: Role;
   /** For whom the message has the node keep a hint: a stand-in for its target, a replica for those it refers for. */
   readonly hintFor: readonly NodeId[];
 }
 
-export interface Operation {
+/** The id of messages that one operation has sent. */
+export class MessageId implements Identified<MessageId> {
+  readonly id: number;
+  readonly operation: Operation;
+  next: MessageId | null = null;
+
+  constructor(id: number, operation: Operation) {
+    this.id = id;
+    this.operation = operation;
+  }
+}
+
+export interface Operation extends Listed<Operation> {
+  /** Of the messages that it has sent. */
+  readonly ids: readonly MessageId[];
   /** Monotonic time at which the client must have its answer. */
   readonly deadlineMs: number;
-  onReply(sub: SubRequest, reply: PeerReply): void;
-  /** No reply will come: the link broke, or the node is no longer believed to be alive. */
-  onLost(sub: SubRequest): void;
+  /** A reply to one of its messages; one that it does not wait for (any more) is dropped. */
+  onReply(from: NodeId, reply: PeerReply): void;
+  /** No reply of this node will come: the link broke, or it is no longer believed to be alive. */
+  onNodeLost(node: NodeId): void;
   /** The node came back with another directory: what it said before is no longer true. */
   onForgot(node: NodeId): void;
   onTick(nowMs: number): void;
@@ -48,8 +67,10 @@ export interface OperationEnvironment {
   readonly majority: number;
   readonly times: OperationTimes;
   isAlive(node: NodeId): boolean;
-  /** False when it certainly was not sent. `build` gets the message's id. */
-  send(sub: SubRequest, build: (id: number) => PeerRequest): boolean;
+  /** An id for messages of this operation, to whichever nodes. */
+  takeId(operation: Operation): MessageId;
+  /** False when it certainly was not sent. */
+  send(to: NodeId, request: PeerRequest): boolean;
   /** A version above `floor`; null: `onVersionsAvailable` will be called when there may be one. */
   issue(operation: Operation, floor: number): Version | null;
   /** Says that so many more bytes (or fewer) are held by operations in flight. */
@@ -71,6 +92,7 @@ export const COORDINATOR_EVENTS = [
   'hintsSent',
   'hedges',
   'readRepairs',
+  'fetches',
 ] as const;
 export type CoordinatorEvent = (typeof COORDINATOR_EVENTS)[number];
 
@@ -86,7 +108,7 @@ export function requiredBy(level: LevelNumber, majority: number, replicas: numbe
   }
 }
 
-/** The replica plan of one request: whom to ask and who stands in, as liveness has it now. */
+/** The replica plan of one request: whom to ask, and, when some are down, who stands in, as liveness has it now. */
 export interface ReplicaPlan {
   readonly live: readonly NodeId[];
   readonly down: readonly NodeId[];
@@ -94,20 +116,31 @@ export interface ReplicaPlan {
 }
 
 export function planReplicas(preference: Preference, liveness: { isAlive(node: NodeId): boolean }): ReplicaPlan {
-  const live = preference.replicas.filter((node) => liveness.isAlive(node));
+  const { replicas, fallbacks } = preference;
+  if (replicas.every((node) => liveness.isAlive(node))) return { live: replicas, down: NO_NODES, liveFallbacks: NO_NODES };
   return {
-    live,
-    down: live.length === preference.replicas.length ? NO_NODES : preference.replicas.filter((node) => !liveness.isAlive(node)),
-    liveFallbacks: preference.fallbacks.filter((node) => liveness.isAlive(node)),
+    live: replicas.filter((node) => liveness.isAlive(node)),
+    down: replicas.filter((node) => !liveness.isAlive(node)),
+    liveFallbacks: fallbacks.filter((node) => liveness.isAlive(node)),
   };
 }
 
-const NO_NODES: readonly NodeId[] = [];
+export const NO_NODES: readonly NodeId[] = [];
 
-/** Takes the message off the list of those waited for. False when it was not on it: another round's, or settled before. */
-export function settle(pending: SubRequest[], sub: SubRequest): boolean {
-  const index = pending.indexOf(sub);
-  if (index < 0) return false;
-  pending.splice(index, 1);
-  return true;
+/** Takes the message to `node` with this id off the list of those waited for; null when it was not on it: settled before. */
+export function settle(pending: SubRequest[], node: NodeId, id: number): SubRequest | null {
+  for (let index = 0; index < pending.length; index++) {
+    const sub = pending[index];
+    if (sub === undefined || sub.id !== id || sub.node !== node) continue;
+    pending.splice(index, 1);
+    return sub;
+  }
+  return null;
+}
+
+/** Takes every message to `node` off the list. */
+export function settleAll(pending: SubRequest[], node: NodeId): readonly SubRequest[] {
+  const settled = pending.filter((sub) => sub.node === node);
+  for (const sub of settled) pending.splice(pending.indexOf(sub), 1);
+  return settled;
 }

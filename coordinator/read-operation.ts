@@ -1,5 +1,6 @@
 /**
- * A quorum read: all replicas are asked at once, the newest record is the answer, stale replicas get it back.
+ * A quorum read: all replicas are asked at once, one of them for its record and the others for the version of theirs; the
+ * newest record is the answer, stale replicas get it back.
  *
  * Invariants
  *  R1  The answer is the newest record among the replies that the level asks for, or newer. A damaged record, or a
@@ -15,13 +16,17 @@
  *  R6  What an untrusted store replies may be the newest there is, and is repaired, but no level counts it: only at
  *      `available`, when nothing else is to come, is it better than no answer (coordinator/trust.ts).
  *
- *   asked ──replies ≥ need──► (repair) ──► answered ──all replied──► repair ──► finished
+ *  R7  A version alone counts as a reply, for it says what its node has; but nothing is answered or repaired with while
+ *      the newest is known by its version only: whoever confirmed it is asked for the record. Who can't give it, has
+ *      not replied.
+ *
+ *   asked ──replies ≥ need──► (fetch) ──► (repair) ──► answered ──all replied──► (fetch) ──► repair ──► finished
  *
  * Source: Dynamo, section 4.5 and 5.
  */
-import { compareVersions, valueOf, versionBytesOf, versionOf, type NodeId, type RecordBytes } from '../data/index.ts';
-import { FOUND, STORED, TYPE, errorNumber, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest } from '../wire/index.ts';
-import { planReplicas, requiredBy, settle, type AnswerSink, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
+import { assert, compareVersions, readVersion, valueOf, versionBytesOf, versionOf, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
+import { FOUND, STORED, TYPE, WANTS, errorNumber, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest } from '../wire/index.ts';
+import { NO_NODES, planReplicas, requiredBy, settle, settleAll, type AnswerSink, type MessageId, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
 import type { Preference } from './placement.ts';
 
 export interface ReadRequest {
@@ -36,16 +41,26 @@ interface Reply {
   readonly node: NodeId;
   readonly role: Role;
   /** null: absent. */
+  readonly version: Version | null;
+  /** null: absent, or only the version was given. */
   readonly record: RecordBytes | null;
   /** False when its store is untrusted (R6). */
   readonly isTrusted: boolean;
 }
 
+interface Repair {
+  readonly id: number;
+  readonly node: NodeId;
+}
+
 const HELD_BYTES = 256;
 const ON_DISK: ReadonlySet<number> = new Set([STORED.applied, STORED.present, STORED.superseded, STORED.appliedUntrusted, STORED.supersededUntrusted]);
-const NO_TARGETS: readonly NodeId[] = [];
+const NO_REPAIRS: readonly Repair[] = [];
 
 export class ReadOperation implements Operation {
+  readonly ids: MessageId[] = [];
+  before: Operation | null = null;
+  after: Operation | null = null;
   readonly deadlineMs: number;
   readonly #environment: OperationEnvironment;
   readonly #request: ReadRequest;
@@ -54,13 +69,16 @@ export class ReadOperation implements Operation {
   #pending: SubRequest[] = [];
   #replies: Reply[] = [];
   /** Replicas whose record is damaged: repaired, not counted. */
-  readonly #damaged: NodeId[] = [];
-  readonly #asked: NodeId[] = [];
-  #newest: RecordBytes | null = null;
+  #damaged: readonly NodeId[] = NO_NODES;
+  /** Fallback nodes that were asked for hints. */
+  #askedStandIns: readonly NodeId[] = NO_NODES;
+  #newest: Version | null = null;
+  /** The newest record; null while only its version is known. */
+  #record: RecordBytes | null = null;
   /** Replicas that have the newest record on disk. */
   #holders: NodeId[] = [];
   /** The newest record's repairs, sent or done; those of an older one say nothing of who has the newest (R3). */
-  #repairs: SubRequest[] = [];
+  #repairs: readonly Repair[] = NO_REPAIRS;
   #held = HELD_BYTES;
   #answered = false;
   #hedged = false;
@@ -82,10 +100,10 @@ export class ReadOperation implements Operation {
       this.#finish();
       return;
     }
-    for (const node of plan.live) this.#ask(node, 'replica');
+    this.#askReplicas(plan.live);
     if (!this.#isStrict() && plan.down.length > 0) {
       const count = plan.live.length < this.#required() ? plan.liveFallbacks.length : plan.down.length;
-      for (const node of plan.liveFallbacks.slice(0, count)) this.#ask(node, 'stand-in');
+      for (const node of plan.liveFallbacks.slice(0, count)) this.#askStandIn(node);
     }
     this.#evaluate();
   }
@@ -94,29 +112,39 @@ export class ReadOperation implements Operation {
     // A read issues no version.
   }
 
-  onReply(sub: SubRequest, reply: PeerReply): void {
-    if (!settle(this.#pending, sub)) return;
-    if (sub.role === 'repair') this.#repaired(sub, reply);
-    else if (reply[0] === TYPE.found) this.#take(sub, reply[2], reply[3]);
+  onReply(from: NodeId, reply: PeerReply): void {
+    const sub = settle(this.#pending, from, reply[1]);
+    if (sub === null) return;
+    if (sub.role === 'repair') {
+      this.#repaired(sub, reply);
+    } else {
+      if (sub.role === 'fetch') this.#forget(from);
+      if (reply[0] === TYPE.found) this.#take(sub, reply[2], reply[3] === null ? null : versionOf(reply[3]), reply[3]);
+      else if (reply[0] === TYPE.foundVersion) this.#take(sub, reply[2], reply[3] === null ? null : readVersion(reply[3], 0), null);
+    }
     this.#evaluate();
   }
 
-  onLost(sub: SubRequest): void {
-    if (!settle(this.#pending, sub)) return;
-    if (sub.role === 'replica') this.#askStandIns();
+  onNodeLost(node: NodeId): void {
+    const lost = settleAll(this.#pending, node);
+    if (lost.length === 0) return;
+    for (const { role } of lost) {
+      if (role === 'fetch') this.#forget(node);
+      if (role === 'replica') this.#askStandIns();
+    }
     this.#evaluate();
   }
 
   onForgot(node: NodeId): void {
     if (this.#answered || this.#finished) return;
-    this.#replies = this.#replies.filter((reply) => reply.node !== node);
-    this.#holders = this.#holders.filter((holder) => holder !== node);
+    this.#forget(node);
     this.#evaluate();
   }
 
   onTick(nowMs: number): void {
     const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
     const age = nowMs - this.#startedMs;
+    if (age < hedgeAfterMs && age < replicaTimeoutMs && nowMs < this.deadlineMs) return;
     if (!this.#answered && nowMs >= this.deadlineMs) this.#outOfTime();
     if (!this.#hedged && !this.#answered && age >= hedgeAfterMs) {
       this.#hedged = true;
@@ -129,81 +157,160 @@ export class ReadOperation implements Operation {
 
   // --- asking --------------------------------------------------------------------------------------------------
 
-  #ask(node: NodeId, role: Role): void {
-    this.#asked.push(node);
-    this.#send({ operation: this, node, role, hintFor: NO_TARGETS }, (id) => [TYPE.read, id, this.#request.key]);
+  /** One gives the record: this node itself if it can, as that costs no message. */
+  #askReplicas(nodes: readonly NodeId[]): void {
+    const giver = nodes.includes(this.#environment.self) ? this.#environment.self : nodes[0];
+    if (giver === undefined) return;
+    this.#send(giver, 'replica', this.#readMessage(WANTS.record));
+    if (nodes.length === 1) return;
+    const toConfirm = this.#readMessage(WANTS.version);
+    for (const node of nodes) if (node !== giver) this.#send(node, 'replica', toConfirm);
   }
 
-  #send(sub: SubRequest, build: (id: number) => PeerRequest): void {
-    this.#pending.push(sub);
-    if (!this.#environment.send(sub, build)) settle(this.#pending, sub);
+  #askStandIn(node: NodeId): void {
+    this.#askedStandIns = [...this.#askedStandIns, node];
+    this.#send(node, 'stand-in', this.#readMessage(WANTS.record));
+  }
+
+  #readMessage(wants: 0 | 1): PeerRequest {
+    return [TYPE.read, this.#takeId(), this.#request.key, wants];
+  }
+
+  #takeId(): number {
+    const id = this.#environment.takeId(this);
+    this.ids.push(id);
+    return id.id;
+  }
+
+  #send(node: NodeId, role: Role, request: PeerRequest): 'sent' | 'not sent' {
+    if (!this.#environment.send(node, request)) return 'not sent';
+    this.#pending.push({ id: request[1], node, role, hintFor: NO_NODES });
+    return 'sent';
   }
 
   /** A replica is slow or lost: its hints may lie on a fallback node (R4). */
   #askStandIns(): void {
     if (this.#isStrict() || this.#answered) return;
     for (const node of this.#preference.fallbacks) {
-      if (this.#environment.isAlive(node) && !this.#asked.includes(node)) this.#ask(node, 'stand-in');
+      if (this.#environment.isAlive(node) && !this.#askedStandIns.includes(node)) this.#askStandIn(node);
     }
+  }
+
+  /** R7. True when the newest record is at hand, or there is none; otherwise it is asked for, unless it is on its way. */
+  #hasRecord(): boolean {
+    if (this.#newest === null || this.#record !== null) return true;
+    if (!this.#isRecordComing()) this.#fetch();
+    return false;
+  }
+
+  #fetch(): void {
+    const holder = this.#replies.find(({ version }) => version !== null && this.#isNewest(version));
+    assert(holder !== undefined, 'the newest version is that of a reply');
+    this.#environment.count('fetches');
+    if (this.#send(holder.node, 'fetch', this.#readMessage(WANTS.record)) === 'sent') return;
+    this.#forget(holder.node);
+    this.#evaluate();
+  }
+
+  /** A fetch, or until the hedge the replica that was asked for its record in the first place. */
+  #isRecordComing(): boolean {
+    return this.#pending.some(({ role, id }) => role === 'fetch' || (role === 'replica' && id === this.ids[0]?.id && !this.#hedged));
+  }
+
+  #isNewest(version: Version): boolean {
+    return this.#newest !== null && compareVersions(version, this.#newest) === 0;
   }
 
   // --- replies -------------------------------------------------------------------------------------------------
 
-  #take(sub: SubRequest, status: number, record: RecordBytes | null): void {
+  #take(sub: SubRequest, status: number, version: Version | null, record: RecordBytes | null): void {
     switch (status) {
       case FOUND.record:
       case FOUND.absent:
       case FOUND.untrusted:
         break;
       case FOUND.damaged:
-        this.#damaged.push(sub.node);
+        this.#damaged = [...this.#damaged, sub.node];
         return;
       default:
         // The node could not look: no reply.
         return;
     }
-    this.#replies.push({ node: sub.node, role: sub.role, record, isTrusted: status !== FOUND.untrusted });
+    // Who was asked for its record had confirmed a version, as a replica does.
+    const role = sub.role === 'fetch' ? 'replica' : sub.role;
+    const reply: Reply = { node: sub.node, role, version, record, isTrusted: status !== FOUND.untrusted };
+    this.#replies.push(reply);
+    this.#count(reply);
     if (record === null) return;
     this.#environment.hold(record.length);
     this.#held += record.length;
-    const order = this.#newest === null ? 1 : compareVersions(versionOf(record), versionOf(this.#newest));
+  }
+
+  #count({ node, role, version, record }: Reply): void {
+    if (version === null) return;
+    const order = this.#newest === null ? 1 : compareVersions(version, this.#newest);
     if (order > 0) {
-      this.#newest = record;
+      this.#newest = version;
+      this.#record = null;
       this.#holders = [];
-      this.#repairs = [];
+      this.#repairs = NO_REPAIRS;
     }
-    if (order >= 0 && sub.role === 'replica') this.#holders.push(sub.node);
+    if (order < 0) return;
+    this.#record ??= record;
+    if (role === 'replica') this.#holders.push(node);
+  }
+
+  /** What this node said counts no longer. */
+  #forget(node: NodeId): void {
+    const [newest, record, holders, repairs] = [this.#newest, this.#record, this.#holders, this.#repairs];
+    this.#replies = this.#replies.filter((reply) => reply.node !== node);
+    this.#newest = null;
+    this.#record = null;
+    this.#holders = [];
+    this.#repairs = NO_REPAIRS;
+    for (const reply of this.#replies) this.#count(reply);
+    if (newest === null || !this.#isNewest(newest)) return;
+    // Still the newest: the record is at hand whoever gave it, and who was repaired with it has it.
+    this.#record ??= record;
+    this.#repairs = repairs;
+    for (const holder of holders) if (holder !== node && !this.#holders.includes(holder)) this.#holders.push(holder);
   }
 
   /** A replica that had something even newer by then holds enough too; trusted or not, it is on disk there. */
   #repaired(sub: SubRequest, reply: PeerReply): void {
-    if (reply[0] === TYPE.stored && this.#repairs.includes(sub) && ON_DISK.has(reply[2])) this.#holders.push(sub.node);
+    if (reply[0] === TYPE.stored && this.#repairs.some(({ id }) => id === sub.id) && ON_DISK.has(reply[2])) this.#holders.push(sub.node);
   }
 
   #evaluate(): void {
     if (this.#finished) return;
     if (!this.#answered) this.#decide();
-    if (this.#answered && !this.#isAsking()) this.#repair();
+    if (this.#answered && !this.#isAsking() && this.#isAnyStale() && this.#hasRecord()) this.#repair();
     if (this.#answered && this.#pending.length === 0) this.#finish();
   }
 
   #decide(): void {
     if (this.#isStrict()) this.#decideStrictly();
-    else if (this.#isHeardEnough()) this.#answer(this.#replies);
+    else if (this.#isHeardEnough()) this.#answerWithRecord(this.#replies);
     else if (!this.#isAsking()) this.#answerFromWhatCame();
   }
 
   /** At `available`: a majority of the replicas replied, or with the hedge's help as many nodes (R4). */
   #isHeardEnough(): boolean {
-    const trusted = this.#replies.filter((reply) => reply.isTrusted);
-    const replicas = trusted.filter((reply) => reply.role === 'replica').length;
-    if (replicas >= this.#required()) return true;
-    return this.#hedged && replicas > 0 && trusted.length >= this.#required() && !this.#isAbsenceDoubtful();
+    let trusted = 0;
+    let replicas = 0;
+    for (const reply of this.#replies) {
+      if (!reply.isTrusted) continue;
+      trusted++;
+      if (reply.role === 'replica') replicas++;
+    }
+    const required = this.#required();
+    if (replicas >= required) return true;
+    return this.#hedged && replicas > 0 && trusted >= required && !this.#isAbsenceDoubtful();
   }
 
   /** At `available`, when no more is to come. */
   #answerFromWhatCame(): void {
-    if (this.#replies.length > 0 && !this.#isAbsenceDoubtful()) this.#answer(this.#replies);
+    if (this.#replies.length > 0 && !this.#isAbsenceDoubtful()) this.#answerWithRecord(this.#replies);
     else this.#failWithout(this.#replies.length);
   }
 
@@ -217,6 +324,7 @@ export class ReadOperation implements Operation {
     const possible = counted.length + this.#pending.filter((sub) => sub.role === 'replica').length;
     const need = this.#required();
     if (counted.length >= need) {
+      if (!this.#hasRecord()) return;
       if (!this.#mustRepairFirst() || this.#holders.length >= need) this.#answer(counted);
       else this.#repair();
       if (!this.#answered && this.#holders.length + this.#pending.length < need) this.#fail('RING_UNAVAILABLE', 'too few replicas took the repair');
@@ -230,17 +338,26 @@ export class ReadOperation implements Operation {
     return this.#request.level >= 2 && this.#newest !== null;
   }
 
-  /** Writes the newest record to the replicas that showed an older one, none, or a damaged one. */
+  /** Whether there is a replica to repair that is not being repaired. */
+  #isAnyStale(): boolean {
+    return this.#newest !== null && (this.#damaged.length > 0 || this.#replies.some((reply) => this.#isStale(reply)));
+  }
+
+  #isStale({ node, role }: Reply): boolean {
+    return role === 'replica' && !this.#holders.includes(node) && !this.#repairs.some((repair) => repair.node === node);
+  }
+
+  /** Writes the newest record, which is at hand, to the replicas that showed an older one, none, or a damaged one. */
   #repair(): void {
-    const record = this.#newest;
+    const record = this.#record;
     if (record === null) return;
-    const stale = this.#replies.filter((reply) => reply.role === 'replica' && !this.#holders.includes(reply.node)).map((reply) => reply.node);
+    const stale = this.#replies.filter((reply) => this.#isStale(reply)).map((reply) => reply.node);
     for (const node of [...stale, ...this.#damaged]) {
       if (this.#repairs.some((repair) => repair.node === node) || !this.#preference.replicas.includes(node)) continue;
-      const sub: SubRequest = { operation: this, node, role: 'repair', hintFor: NO_TARGETS };
-      this.#repairs.push(sub);
       this.#environment.count('readRepairs');
-      this.#send(sub, (id) => [TYPE.write, id, this.#request.key, record, NO_TARGETS]);
+      const id = this.#takeId();
+      this.#repairs = [...this.#repairs, { id, node }];
+      this.#send(node, 'repair', [TYPE.write, id, this.#request.key, record, NO_NODES]);
     }
   }
 
@@ -254,10 +371,14 @@ export class ReadOperation implements Operation {
 
   // --- the client's answer -------------------------------------------------------------------------------------
 
+  #answerWithRecord(counted: readonly Reply[]): void {
+    if (this.#hasRecord()) this.#answer(counted);
+  }
+
   #answer(counted: readonly Reply[]): void {
     this.#answered = true;
     this.#environment.count('readsAnswered');
-    const record = this.#newest;
+    const record = this.#record;
     const nodes = counted.map((reply) => reply.node).toSorted((a, b) => a - b);
     const value = record === null ? null : valueOf(record);
     this.#request.sink.answer([TYPE.value, this.#request.id, value, record === null ? null : versionBytesOf(record), nodes]);
@@ -265,7 +386,8 @@ export class ReadOperation implements Operation {
 
   /** At `available`, what has been heard by the deadline is the answer. */
   #outOfTime(): void {
-    if (this.#isStrict()) this.#failWithout(this.#counted().length);
+    // What is older than a version that was heard of is no answer.
+    if (this.#isStrict() || (this.#newest !== null && this.#record === null)) this.#failWithout(this.#counted().length);
     else this.#answerFromWhatCame();
   }
 
@@ -282,8 +404,10 @@ export class ReadOperation implements Operation {
 
   /** Stops waiting for replicas that have not replied. */
   #abandon(): void {
-    const asking = this.#pending.filter((sub) => sub.role !== 'repair');
-    for (const sub of asking.length > 0 ? asking : this.#pending.slice()) settle(this.#pending, sub);
+    const isAsking = this.#isAsking();
+    const given = isAsking ? this.#pending.filter((sub) => sub.role !== 'repair') : this.#pending;
+    this.#pending = isAsking ? this.#pending.filter((sub) => sub.role === 'repair') : [];
+    for (const { node, role } of given) if (role === 'fetch') this.#forget(node);
   }
 
   #finish(): void {

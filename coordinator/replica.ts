@@ -9,12 +9,15 @@
  *  P6  The same holds for one doubtful key: its record replaced a damaged one (data/write-group.ts, G4).
  *  P5  Handed over by another node in bulk, a record of which this node is no replica is not kept: its hint was damaged.
  */
-import { DataError, versionToBytes, type NodeId, type Store, type StoredRecord, type WriteIntent, type WriteOutcome } from '../data/index.ts';
+import { DataError, versionToBytes, type NodeId, type Store, type StoredRecord, type Version, type WriteIntent, type WriteOutcome } from '../data/index.ts';
 import {
   FOUND,
   STORED,
   TYPE,
+  WANTS,
   type FoundMessage,
+  type FoundStatus,
+  type FoundVersionMessage,
   type HandOffMessage,
   type HintMessage,
   type PeerReply,
@@ -74,14 +77,18 @@ export class Replica {
     });
   }
 
-  #read([, id, key]: ReadMessage): FoundMessage {
+  #read(request: ReadMessage): FoundMessage | FoundVersionMessage {
+    const [, id, key, wants] = request;
     try {
       const { partition, replicas } = this.#placement.ofKey(key);
       const isReplica = replicas.includes(this.#self);
+      const isCertain = !isReplica || (this.#trust.isTrusted(partition) && !this.#store.isDoubtful(key));
+      if (wants === WANTS.version && isReplica) {
+        const version = this.#store.readVersion(key);
+        return version === 'damaged' ? damaged(request) : [TYPE.foundVersion, id, statusOf(version, isCertain), version === null ? null : versionToBytes(version)];
+      }
       const record = isReplica ? this.#store.read(key) : this.#store.readHints(key, replicas);
-      if (record === 'damaged') return [TYPE.found, id, FOUND.damaged, null];
-      if (isReplica && !(this.#trust.isTrusted(partition) && !this.#store.isDoubtful(key))) return [TYPE.found, id, FOUND.untrusted, record];
-      return [TYPE.found, id, record === null ? FOUND.absent : FOUND.record, record];
+      return record === 'damaged' ? damaged(request) : [TYPE.found, id, statusOf(record, isCertain), record];
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       return [TYPE.found, id, FOUND.failed, null];
@@ -99,10 +106,18 @@ export class Replica {
 
   #takeMany([, id, pairs]: HandOffMessage | SweepRecordsMessage, reply: (replies: readonly PeerReply[]) => void): void {
     const records = recordsOfPairs(pairs).filter(({ key }) => this.#placement.ofKey(key).replicas.includes(this.#self));
-    this.#store.write(recordIntents(records), (outcomes) => {
-      reply([[TYPE.handedOff, id, outcomes.every(isKept) ? 1 : 0]]);
-    });
+    const done = (outcomes: readonly WriteOutcome[]): void => reply([[TYPE.handedOff, id, outcomes.every(isKept) ? 1 : 0]]);
+    this.#store.write(recordIntents(records), done, 'background');
   }
+}
+
+function statusOf(found: Uint8Array | Version | null, isCertain: boolean): FoundStatus {
+  if (!isCertain) return FOUND.untrusted;
+  return found === null ? FOUND.absent : FOUND.record;
+}
+
+function damaged([, id]: ReadMessage): FoundMessage {
+  return [TYPE.found, id, FOUND.damaged, null];
 }
 
 /** Whether the node has the record, or a newer one, on disk. */

@@ -20,9 +20,9 @@
  *
  * Source: Dynamo (sloppy quorum, hinted hand-off), section 4.5, 4.6; the rewrite is this project's own.
  */
-import { assert, encodeRecord, readVersion, versionToBytes, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
+import { assert, encodeRecord, readVersion, versionBytesOf, versionToBytes, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
 import { STORED, TYPE, errorNumber, type LevelNumber, type PeerReply, type PeerRequest, type StoredMessage } from '../wire/index.ts';
-import { planReplicas, requiredBy, settle, type AnswerSink, type Operation, type OperationEnvironment, type SubRequest } from './operation.ts';
+import { NO_NODES, planReplicas, requiredBy, settle, settleAll, type AnswerSink, type MessageId, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
 import type { Preference } from './placement.ts';
 
 export interface WriteRequest {
@@ -37,12 +37,22 @@ export interface WriteRequest {
   readonly fsync: 0 | 1;
 }
 
-const NO_TARGETS: readonly NodeId[] = [];
 const KNOWING: ReadonlySet<number> = new Set([STORED.applied, STORED.present, STORED.superseded]);
 /** Added to `replicaTimeoutMs` for the last hints; then it is the sweep's turn. */
 const LAST_HINT_MS = 5_000;
 
+interface StoredHint {
+  readonly target: NodeId;
+  readonly holder: NodeId;
+}
+
+/** Most writes never meet a hint, a failure or a newer record: they share these. */
+const NO_HINTS: readonly StoredHint[] = [];
+
 export class WriteOperation implements Operation {
+  readonly ids: MessageId[] = [];
+  before: Operation | null = null;
+  after: Operation | null = null;
   readonly deadlineMs: number;
   readonly #environment: OperationEnvironment;
   readonly #request: WriteRequest;
@@ -59,15 +69,15 @@ export class WriteOperation implements Operation {
   /** Replicas that have this round's record on disk. */
   #acked: NodeId[] = [];
   /** Nodes that held something newer, in round 1. */
-  #superseded: NodeId[] = [];
+  #superseded: readonly NodeId[] = NO_NODES;
   /** Replicas that replied in this round and whose stores are trusted (W6). */
   #knowing: NodeId[] = [];
   /** Hints that are on disk. */
-  #hints: { readonly target: NodeId; readonly holder: NodeId }[] = [];
+  #hints: readonly StoredHint[] = NO_HINTS;
   /** Replicas for which a hint is kept or on its way. */
-  #hinted: NodeId[] = [];
+  #hinted: readonly NodeId[] = NO_NODES;
   /** Nodes that failed to keep a hint; not asked again. */
-  #failedHolders: NodeId[] = [];
+  #failedHolders: readonly NodeId[] = NO_NODES;
   /** Messages sent, less those that were refused for certain: when none is left nothing was applied (W5). */
   #maybeApplied = 0;
   #answered = false;
@@ -85,25 +95,33 @@ export class WriteOperation implements Operation {
 
   start(): void {
     this.#environment.hold(this.#heldBytes());
-    const live = this.#preference.replicas.filter((node) => this.#environment.isAlive(node)).length;
-    if (this.#isStrict() && live < this.#required()) this.#fail(`${live} of ${this.#preference.replicas.length} replicas can be reached`);
-    else this.#begin();
+    if (this.#isStrict()) {
+      const { replicas } = this.#preference;
+      const live = replicas.filter((node) => this.#environment.isAlive(node)).length;
+      if (live < this.#required()) {
+        this.#fail(`${live} of ${replicas.length} replicas can be reached`);
+        return;
+      }
+    }
+    this.#begin();
   }
 
   onVersionsAvailable(): void {
     if (!this.#finished && this.#record === null) this.#begin();
   }
 
-  onReply(sub: SubRequest, reply: PeerReply): void {
-    if (!settle(this.#pending, sub)) return;
+  onReply(from: NodeId, reply: PeerReply): void {
+    const sub = settle(this.#pending, from, reply[1]);
+    if (sub === null) return;
     if (reply[0] === TYPE.stored) this.#take(sub, reply);
     else this.#missed(sub);
     this.#evaluate();
   }
 
-  onLost(sub: SubRequest): void {
-    if (!settle(this.#pending, sub)) return;
-    this.#missed(sub);
+  onNodeLost(node: NodeId): void {
+    const lost = settleAll(this.#pending, node);
+    if (lost.length === 0) return;
+    for (const sub of lost) this.#missed(sub);
     this.#evaluate();
   }
 
@@ -115,13 +133,14 @@ export class WriteOperation implements Operation {
     this.#knowing = this.#knowing.filter(isOther);
     this.#superseded = this.#superseded.filter(isOther);
     this.#hints = this.#hints.filter((hint) => isOther(hint.holder));
-    this.#failedHolders.push(node);
+    this.#failedHolders = [...this.#failedHolders, node];
     this.#evaluate();
   }
 
   onTick(nowMs: number): void {
     const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
     const age = nowMs - this.#startedMs;
+    if (age < hedgeAfterMs && age < replicaTimeoutMs && nowMs < this.deadlineMs) return;
     if (!this.#answered && nowMs >= this.deadlineMs) this.#fail('the deadline passed');
     if (!this.#hedged && !this.#answered && !this.#isStrict() && age >= hedgeAfterMs) {
       this.#hedged = true;
@@ -146,40 +165,56 @@ export class WriteOperation implements Operation {
     this.#version = version;
     this.#record = encodeRecord(this.#request.key, version, this.#request.value);
     const plan = planReplicas(this.#preference, this.#environment);
-    const byReference = plan.down.slice(plan.liveFallbacks.length);
-    const referrer = plan.live.includes(this.#environment.self) ? this.#environment.self : plan.live[0];
-    for (const node of plan.live) this.#sendWrite(node, node === referrer ? byReference : NO_TARGETS);
-    for (const target of plan.down) this.#hintFor(target);
+    const toKeep = this.#writeMessage(NO_NODES);
+    if (plan.down.length === 0) {
+      for (const node of plan.live) this.#send(node, 'replica', NO_NODES, toKeep);
+    } else {
+      const byReference = plan.down.slice(plan.liveFallbacks.length);
+      const referrer = plan.live.includes(this.#environment.self) ? this.#environment.self : plan.live[0];
+      for (const node of plan.live) {
+        if (node === referrer && byReference.length > 0) this.#send(node, 'replica', byReference, this.#writeMessage(byReference));
+        else this.#send(node, 'replica', NO_NODES, toKeep);
+      }
+      for (const target of plan.down) this.#hintFor(target);
+    }
     this.#evaluate();
   }
 
-  #sendWrite(node: NodeId, hintFor: readonly NodeId[]): void {
-    const record = this.#record;
-    if (record === null) return;
-    this.#send({ operation: this, node, role: 'replica', hintFor }, (id) => [TYPE.write, id, this.#request.key, record, hintFor]);
+  /** The same message to all that get the same: it is encoded once. */
+  #writeMessage(hintFor: readonly NodeId[]): PeerRequest {
+    return [TYPE.write, this.#takeId(), this.#request.key, this.#recordNow(), hintFor];
   }
 
   #sendHint(holder: NodeId, target: NodeId): void {
-    const record = this.#record;
-    if (record === null) return;
     this.#environment.count('hintsSent');
-    this.#send({ operation: this, node: holder, role: 'stand-in', hintFor: [target] }, (id) => [TYPE.hint, id, target, this.#request.key, record]);
+    this.#send(holder, 'stand-in', [target], [TYPE.hint, this.#takeId(), target, this.#request.key, this.#recordNow()]);
   }
 
-  #send(sub: SubRequest, build: (id: number) => PeerRequest): void {
-    if (sub.hintFor.length > 0) this.#hinted.push(...sub.hintFor);
-    this.#pending.push(sub);
-    if (this.#environment.send(sub, build)) {
+  #takeId(): number {
+    const id = this.#environment.takeId(this);
+    this.ids.push(id);
+    return id.id;
+  }
+
+  #recordNow(): RecordBytes {
+    assert(this.#record !== null, 'a round has its record');
+    return this.#record;
+  }
+
+  #send(node: NodeId, role: Role, hintFor: readonly NodeId[], request: PeerRequest): void {
+    if (hintFor.length > 0) this.#hinted = [...this.#hinted, ...hintFor];
+    const sub: SubRequest = { id: request[1], node, role, hintFor };
+    if (this.#environment.send(node, request)) {
+      this.#pending.push(sub);
       this.#maybeApplied++;
       return;
     }
-    settle(this.#pending, sub);
     this.#missed(sub);
   }
 
   /** Sends a hint for a replica that has not acknowledged, unless one is kept or on its way (W4). */
   #hintFor(target: NodeId): void {
-    if (this.#hinted.includes(target)) return;
+    if (this.#record === null || this.#hinted.includes(target)) return;
     const usable = (node: NodeId): boolean => this.#environment.isAlive(node) && !this.#failedHolders.includes(node);
     const fallbacks = this.#preference.fallbacks.filter(usable);
     const unused = fallbacks.find((node) => !this.#isHolder(node));
@@ -190,7 +225,7 @@ export class WriteOperation implements Operation {
     }
     const referrers = this.#acked.filter(usable);
     const referrer = referrers.includes(this.#environment.self) ? this.#environment.self : referrers[0];
-    if (referrer !== undefined) this.#sendWrite(referrer, [target]);
+    if (referrer !== undefined) this.#send(referrer, 'replica', [target], this.#writeMessage([target]));
   }
 
   /** W4. A replica may have failed while no other node had the record yet that could refer for it. */
@@ -226,7 +261,7 @@ export class WriteOperation implements Operation {
         this.#floor = Math.max(this.#floor, version === null ? 0 : readVersion(version, 0).timestamp);
         // W3: in round 2, being superseded is being written and overwritten at once.
         if (this.#round > 1 || this.#answered) this.#keep(sub);
-        else if (!this.#superseded.includes(sub.node)) this.#superseded.push(sub.node);
+        else if (!this.#superseded.includes(sub.node)) this.#superseded = [...this.#superseded, sub.node];
         return;
       case STORED.refused:
       case STORED.hintsFull:
@@ -241,13 +276,13 @@ export class WriteOperation implements Operation {
 
   #keep(sub: SubRequest): void {
     if (sub.role === 'replica' && !this.#acked.includes(sub.node)) this.#acked.push(sub.node);
-    for (const target of sub.hintFor) this.#hints.push({ target, holder: sub.node });
+    if (sub.hintFor.length > 0) this.#hints = [...this.#hints, ...sub.hintFor.map((target) => ({ target, holder: sub.node }))];
   }
 
   /** The node did not keep what it was sent: others stand in. */
   #missed(sub: SubRequest): void {
     this.#hinted = this.#hinted.filter((target) => !sub.hintFor.includes(target));
-    this.#failedHolders.push(sub.node);
+    this.#failedHolders = [...this.#failedHolders, sub.node];
     if (sub.role === 'replica' && !this.#acked.includes(sub.node)) this.#hintFor(sub.node);
     for (const target of sub.hintFor) this.#hintFor(target);
   }
@@ -269,6 +304,11 @@ export class WriteOperation implements Operation {
 
   #decide(): void {
     const durable = this.#durable();
+    // Nearly every write: nothing failed, nothing newer was met, and each replica has replied or is waited for.
+    if (this.#isSmooth() && this.#request.level < 2) {
+      if (durable.length >= this.#required()) this.#succeed(durable.length);
+      return;
+    }
     const replied = durable.length + this.#countSuperseded(durable);
     let possible = replied;
     const waiting: NodeId[] = [];
@@ -284,6 +324,10 @@ export class WriteOperation implements Operation {
     else if (knowing === 'still') return;
     else if (this.#superseded.length > 0 && replied >= need) this.#rewrite();
     else if (durable.length >= need) this.#succeed(durable.length);
+  }
+
+  #isSmooth(): boolean {
+    return this.#superseded.length === 0 && this.#failedHolders.length === 0 && this.#hinted.length === 0 && this.#acked.length + this.#pending.length === this.#preference.replicas.length;
   }
 
   /** W6: whether replies of trusted stores are still missing. What round 1 knew holds for round 2. */
@@ -309,22 +353,22 @@ export class WriteOperation implements Operation {
     this.#record = null;
     this.#pending = [];
     this.#acked = [];
-    this.#superseded = [];
-    this.#hints = [];
-    this.#hinted = [];
-    this.#failedHolders = [];
+    this.#superseded = NO_NODES;
+    this.#hints = NO_HINTS;
+    this.#hinted = NO_NODES;
+    this.#failedHolders = NO_NODES;
     this.#begin();
   }
 
   // --- the client's answer -------------------------------------------------------------------------------------
 
   #succeed(received: number): void {
-    const version = this.#version;
-    assert(version !== null && received > 0, 'a write is acknowledged that nobody keeps');
+    const record = this.#recordNow();
+    assert(received > 0, 'a write is acknowledged that nobody keeps');
     this.#answered = true;
     this.#environment.count('writesAcknowledged');
-    const hints = this.#hints.flatMap(({ target, holder }) => [target, holder]);
-    this.#request.sink.answer([TYPE.written, this.#request.id, versionToBytes(version), this.#acked.toSorted((a, b) => a - b), hints, this.#request.fsync]);
+    const hints = this.#hints.length === 0 ? NO_NODES : this.#hints.flatMap(({ target, holder }) => [target, holder]);
+    this.#request.sink.answer([TYPE.written, this.#request.id, versionBytesOf(record), this.#acked.toSorted((a, b) => a - b), hints, this.#request.fsync]);
   }
 
   /** W5: what may have been applied is unknown, and carries the version that it would have. */

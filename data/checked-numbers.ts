@@ -2,7 +2,7 @@
  * A few numbers as a meta value, under a checksum: u64 each, then the crc32 of the name and the numbers. A flipped bit in
  * a clock's ceiling would otherwise push the clock ahead, or let a version be issued twice.
  */
-import { crc32 } from 'node:zlib';
+import { crc32 } from './crc32.ts';
 import { readU32, readU64, writeU32, writeU64 } from './bytes.ts';
 
 const NUMBER_BYTES = 8;
@@ -24,5 +24,5 @@ export function decodeCheckedNumbers(name: string, bytes: Uint8Array): readonly 
 }
 
 function checksum(name: string, bytes: Uint8Array): number {
-  return crc32(bytes.subarray(0, bytes.length - CRC_BYTES), crc32(name));
+  return crc32(bytes, 0, bytes.length - CRC_BYTES, crc32(Buffer.from(name)));
 }

@@ -30,6 +30,7 @@ export { scrubTables, type TableScrub } from './leveldb-scrub.ts';
 export type { ReadBudget } from './leveldb-table.ts';
 export { MemoryKv } from './memory-kv.ts';
 export { DIGEST_BYTES, LEAVES, MerkleTrees, differingLeaves, isEmptyLeaf, leafOfHash } from './merkle.ts';
+export { IdTable, type Identified } from './id-table.ts';
 export { KvBatch, type Durability, type KvEntry, type OrderedKv, type ScanLimits } from './ordered-kv.ts';
 export {
   RECORD_HEADER_BYTES,
@@ -41,6 +42,7 @@ export {
   versionOf,
   type RecordBytes,
 } from './record.ts';
+export { RecentRecords, type Stamp } from './recent-records.ts';
 export { parseDamagedKey } from './scrub.ts';
 export {
   Store,

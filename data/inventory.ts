@@ -14,8 +14,9 @@ import { isNodeId, type Partition } from './identifiers.ts';
 import { HINTS, KEYSPACE, RECORDS, keyAfter, parseHintKey, parseRecordKey, type KeyRange, type RecordKeyParts } from './layout.ts';
 import { MerkleTrees } from './merkle.ts';
 import type { KvEntry, ScanLimits } from './ordered-kv.ts';
-import { isIntact, versionOf, type RecordBytes } from './record.ts';
-import { flagsOf, hintVersion } from './write-group.ts';
+import { stampOf } from './recent-records.ts';
+import { isIntact, type RecordBytes } from './record.ts';
+import { hintVersion } from './write-group.ts';
 
 /** Where a key belongs. */
 export interface KeyPlace {
@@ -131,7 +132,8 @@ export class Inventory {
       this.damageFound(entry.key);
       return;
     }
-    this.trees.add(parts.partition, parts.hash, parts.key, versionOf(entry.value), flagsOf(entry.value));
+    const { version, flags } = stampOf(entry.value);
+    this.trees.add(parts.partition, parts.hash, parts.key, version, flags);
     // Met as damaged before, and right now: replaced after a scan had taken its snapshot, or misread once.
     if (this.#damaged.size > 0) this.damageReplaced(entry.key);
   }

@@ -9,8 +9,8 @@
  *
  * Records lie in hash order within their partition, so that a partition, and a leaf of its Merkle tree, is one range.
  */
-import { crc32 } from 'node:zlib';
 import { readU16, readU32, writeU16, writeU32 } from './bytes.ts';
+import { crc32 } from './crc32.ts';
 import { nodeId, partition, type NodeId, type Partition } from './identifiers.ts';
 import { VERSION_BYTES, isVersionAt, readVersion, writeVersion, type Version } from './version.ts';
 
@@ -99,7 +99,7 @@ export function hintReference(key: Uint8Array, value: Uint8Array): Version | nul
 }
 
 function referenceChecksum(key: Uint8Array, reference: Uint8Array): number {
-  return crc32(reference.subarray(0, 1 + VERSION_BYTES), crc32(key));
+  return crc32(reference, 0, 1 + VERSION_BYTES, crc32(key));
 }
 
 export function metaKey(name: string): Uint8Array {

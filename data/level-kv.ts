@@ -78,9 +78,11 @@ class LevelKv implements OrderedKv {
     if (this.#failed) throw new DataError('RING_STORE_UNAVAILABLE', 'a write failed; the store must be reopened first', { retryable: true });
     const chained = this.#opened().batch();
     try {
-      for (const [index, key] of batch.keys.entries()) {
-        const value = batch.values[index] ?? null;
-        if (value === null) chained.del(key);
+      for (let index = 0; index < batch.size; index++) {
+        const key = batch.keys[index];
+        const value = batch.values[index];
+        if (key === undefined) continue;
+        if (value === undefined || value === null) chained.del(key);
         else chained.put(key, value);
       }
       await chained.write({ sync: durability === 'fsync' });

@@ -7,8 +7,8 @@
  * crc32 (ISO-HDLC, as in zlib) covers key, format, flags, version and value, in that order. The key is not part of
  * the array; it is covered so that a value can never be read under another key (ARCHITECTURE F2: LevelDB does not check).
  */
-import { crc32 } from 'node:zlib';
 import { readU32, writeU32 } from './bytes.ts';
+import { crc32 } from './crc32.ts';
 import { VERSION_BYTES, isVersionAt, readVersion, writeVersion, type Version } from './version.ts';
 
 /** The encoded form described above. */
@@ -19,6 +19,8 @@ export const RECORD_HEADER_BYTES = 18;
 export const FLAG_TOMBSTONE = 1;
 const VERSION_OFFSET = 2;
 const CRC_OFFSET = VERSION_OFFSET + VERSION_BYTES;
+/** Format, flags and version. */
+export const RECORD_STAMP_BYTES = CRC_OFFSET;
 
 /** `value` null makes a tombstone. */
 export function encodeRecord(key: Uint8Array, version: Version, value: Uint8Array | null): RecordBytes {
@@ -62,5 +64,5 @@ export function valueOf(record: RecordBytes): Uint8Array | null {
 }
 
 function checksum(key: Uint8Array, record: RecordBytes): number {
-  return crc32(record.subarray(RECORD_HEADER_BYTES), crc32(record.subarray(0, CRC_OFFSET), crc32(key)));
+  return crc32(record, RECORD_HEADER_BYTES, record.length, crc32(record, 0, CRC_OFFSET, crc32(key)));
 }

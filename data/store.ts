@@ -14,6 +14,8 @@
  *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
  *  S6  A key that is in the ordered index but has no record is damaged too: a flipped bit in a stored key hides its
  *      record where no checksum can tell, but not in two places at once.
+ *  S8  A recent record is the one that was committed last under its key. All are forgotten when the database is opened
+ *      anew, and none is asked for while any damage is known here: what was lost must not be said to be there.
  *  S7  Every group but those of peers' memories has a number, the sequence, in its batch. It is told to peers only when the batch was committed, so
  *      a database that has less than a peer remembers has lost groups (node/peer-memory.ts).
  */
@@ -28,6 +30,7 @@ import {
   ALL_DATA,
   DIRTY,
   DOUBTS,
+  KEYSPACE,
   META,
   hintKey,
   hintReference,
@@ -44,10 +47,12 @@ import {
 } from './layout.ts';
 import type { MerkleTrees } from './merkle.ts';
 import type { Durability, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
+import { RecentRecords, type Stamp } from './recent-records.ts';
 import { isIntact, versionOf, type RecordBytes } from './record.ts';
 import { scrubEntries } from './scrub.ts';
 import { WriteGroup, UNKNOWN, hintVersion, type GroupContext, type WriteIntent, type WriteOutcome } from './write-group.ts';
 import { newest, type Version } from './version.ts';
+import { WriteQueue, bytesOfAll, type Done, type Waiting, type WriteUrgency } from './write-queue.ts';
 
 export interface StoreOptions {
   readonly partitionCount: number;
@@ -58,6 +63,8 @@ export interface StoreOptions {
   /** Beyond this many waiting bytes a write is refused as `overloaded`. */
   readonly queueBytesMax: number;
   readonly hintBytesMax: number;
+  /** Memory for recent records; 0: none. */
+  readonly recentBytesMax: number;
   /** Between two attempts to reopen after a failed write. */
   readonly reopenDelayMs: number;
 }
@@ -114,14 +121,6 @@ export interface ScrubSlice {
   readonly next: Uint8Array | null;
 }
 
-type Done = (outcomes: readonly WriteOutcome[]) => void;
-
-interface Waiting {
-  readonly intents: readonly WriteIntent[];
-  readonly bytes: number;
-  readonly done: Done;
-}
-
 const REFUSED_OVERLOADED: WriteOutcome = { status: 'refused', reason: 'overloaded' };
 const REFUSED_UNAVAILABLE: WriteOutcome = { status: 'refused', reason: 'unavailable' };
 
@@ -141,8 +140,7 @@ export class Store implements GroupContext {
   readonly counters: StoreCounters = { groups: 0, writes: 0, writeFailures: 0, reopens: 0, damagedFound: 0, damagedReceived: 0, versionConflicts: 0 };
   readonly #ports: StorePorts;
   readonly #options: StoreOptions;
-  #queue: Waiting[] = [];
-  #queueBytes = 0;
+  readonly #queue: WriteQueue;
   readonly #doubts = new Map<string, Uint8Array>();
   #sequence: number;
   /** Numbers up to this one were given to groups that are not in this database. */
@@ -153,14 +151,18 @@ export class Store implements GroupContext {
   #draining: Promise<void> | null = null;
   #slice: { readonly limits: ScanLimits; readonly resolve: (finished: boolean) => void } | null = null;
   readonly #inventory: Inventory;
+  readonly #recent: RecentRecords;
 
   private constructor(ports: StorePorts, options: StoreOptions) {
     this.#ports = ports;
     this.#options = options;
     this.durability = options.durability;
     this.#sequence = readMetaNumber(ports.kv, META.sequence);
+    this.#queue = new WriteQueue(options.groupBytesMax);
+    this.#recent = new RecentRecords(options.recentBytesMax);
     this.#inventory = new Inventory(options.partitionCount, this, (databaseKey) => {
       this.counters.damagedFound++;
+      this.#forgetRecent(databaseKey);
       ports.report({ event: 'damaged', databaseKey });
     });
   }
@@ -277,7 +279,22 @@ export class Store implements GroupContext {
 
   /** The newest record of the key on this node, checked. Throws `RING_STORE_UNAVAILABLE` while closed. */
   read(key: Uint8Array): ReadOutcome {
+    this.#checkOpen();
     const hash = this.hashOf(key);
+    return (this.#inventory.damagedKeys > 0 ? null : this.#recent.recordOf(hash, key)) ?? this.#readAt(hash, key);
+  }
+
+  /** The version of that record alone; null: there is none. Throws like `read`. */
+  readVersion(key: Uint8Array): Version | null | 'damaged' {
+    this.#checkOpen();
+    const hash = this.hashOf(key);
+    const recent = this.recentStamp(hash, key);
+    if (recent !== null) return recent.version;
+    const record = this.#readAt(hash, key);
+    return record === null || record === 'damaged' ? record : versionOf(record);
+  }
+
+  #readAt(hash: number, key: Uint8Array): ReadOutcome {
     const databaseKey = recordKey(this.partitionOf(hash), hash, key);
     let stored = this.get(databaseKey);
     if (stored === undefined) {
@@ -285,7 +302,10 @@ export class Store implements GroupContext {
       if (this.get(orderedKey(key)) === undefined) return null;
       stored = this.get(databaseKey);
     }
-    if (stored !== undefined && isIntact(key, stored)) return stored;
+    if (stored !== undefined && isIntact(key, stored)) {
+      this.#recent.set(hash, key, stored);
+      return stored;
+    }
     this.damageFound(databaseKey);
     return 'damaged';
   }
@@ -368,27 +388,25 @@ export class Store implements GroupContext {
 
   // --- writing -------------------------------------------------------------------------------------------------
 
-  /** `done` gets one outcome for each intent, in order, when the group that holds them was committed. Never throws. */
-  write(intents: readonly WriteIntent[], done: Done): void {
-    let bytes = 0;
-    for (const intent of intents) bytes += bytesOf(intent);
+  /** `done` gets one outcome for each intent, in order, when all are committed or refused. Never throws. */
+  write(intents: readonly WriteIntent[], done: Done, urgency: WriteUrgency = 'foreground'): void {
     if (this.#state !== 'open') {
       done(intents.map(() => REFUSED_UNAVAILABLE));
       return;
     }
-    if (this.#queueBytes + bytes > this.#options.queueBytesMax && this.#queueBytes > 0) {
+    const bytes = bytesOfAll(intents);
+    if (this.#queue.bytes > 0 && this.#queue.bytes + bytes > this.#options.queueBytesMax) {
       done(intents.map(() => REFUSED_OVERLOADED));
       return;
     }
-    this.#queue.push({ intents, bytes, done });
-    this.#queueBytes += bytes;
+    this.#queue.push(intents, bytes, done, urgency);
     this.#wake();
   }
 
   /** Like `write`, for callers that are not on the hot path. */
-  async writeAll(intents: readonly WriteIntent[]): Promise<readonly WriteOutcome[]> {
+  async writeAll(intents: readonly WriteIntent[], urgency: WriteUrgency = 'foreground'): Promise<readonly WriteOutcome[]> {
     return new Promise((resolve) => {
-      this.write(intents, resolve);
+      this.write(intents, resolve, urgency);
     });
   }
 
@@ -430,6 +448,14 @@ export class Store implements GroupContext {
     }
   }
 
+  recentStamp(hash: number, key: Uint8Array): Stamp | null {
+    return this.#inventory.damagedKeys > 0 ? null : this.#recent.stampOf(hash, key);
+  }
+
+  recordCommitted(hash: number, key: Uint8Array, record: RecordBytes): void {
+    this.#recent.set(hash, key, record);
+  }
+
   hashOf(key: Uint8Array): number {
     return hashKey(key, this.#options.hashSeed);
   }
@@ -469,8 +495,8 @@ export class Store implements GroupContext {
   async #drain(): Promise<void> {
     // One turn of the microtask queue: what the same frame brings still joins the first group.
     await Promise.resolve();
-    while (this.#queue.length > 0 || this.#slice !== null) {
-      if (this.#queue.length > 0) await this.#commitGroup();
+    while (!this.#queue.isEmpty || this.#slice !== null) {
+      if (!this.#queue.isEmpty) await this.#commitGroup();
       const slice = this.#slice;
       this.#slice = null;
       if (slice !== null) slice.resolve(await this.#scan(slice.limits));
@@ -479,7 +505,7 @@ export class Store implements GroupContext {
   }
 
   async #commitGroup(): Promise<void> {
-    const waiting = this.#takeGroup();
+    const waiting = this.#queue.takeGroup();
     const group = new WriteGroup(this);
     let outcomes: WriteOutcome[][];
     try {
@@ -516,23 +542,6 @@ export class Store implements GroupContext {
     for (const [index, item] of waiting.entries()) item.done(outcomes[index] ?? []);
   }
 
-  #takeGroup(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const item of this.#queue) {
-      if (count > 0 && bytes + item.bytes > this.#options.groupBytesMax) break;
-      bytes += item.bytes;
-      count++;
-    }
-    this.#queueBytes -= bytes;
-    if (count === this.#queue.length) {
-      const all = this.#queue;
-      this.#queue = [];
-      return all;
-    }
-    return this.#queue.splice(0, count);
-  }
-
   /** S3. Refused stays refused. All else is unknown: what superseded a record may itself have been in the batch. */
   async #failed(waiting: readonly Waiting[], outcomes: readonly (readonly WriteOutcome[])[], error: unknown): Promise<void> {
     this.counters.writeFailures++;
@@ -545,6 +554,7 @@ export class Store implements GroupContext {
     while (this.#state === 'reopening') {
       try {
         await this.#ports.kv.reopen();
+        this.#recent.clear();
         await this.#loadNotes();
         this.#compareSequence();
         this.counters.reopens++;
@@ -582,11 +592,19 @@ export class Store implements GroupContext {
     if (this.#state === 'open') this.#ports.report({ event: 'read-failed', error });
   }
 
+  #checkOpen(): void {
+    if (this.#state !== 'open') throw new DataError('RING_STORE_UNAVAILABLE', `the store is ${this.#state}`, { retryable: true });
+  }
+
+  /** S8. */
+  #forgetRecent(databaseKey: Uint8Array): void {
+    if (databaseKey[0] !== KEYSPACE.record) return;
+    const { key } = parseRecordKey(databaseKey);
+    this.#recent.delete(this.hashOf(key), key);
+  }
+
   #refuseQueue(): void {
-    const refused = this.#queue;
-    this.#queue = [];
-    this.#queueBytes = 0;
-    for (const item of refused) item.done(item.intents.map(() => REFUSED_UNAVAILABLE));
+    for (const item of this.#queue.drain()) item.done(item.intents.map(() => REFUSED_UNAVAILABLE));
   }
 
   // --- the background scan -------------------------------------------------------------------------------------
@@ -634,21 +652,4 @@ function newerRecord(a: RecordBytes | null, b: RecordBytes): RecordBytes {
   if (a === null) return b;
   const [left, right] = [versionOf(a), versionOf(b)];
   return newest(left, right) === left ? a : b;
-}
-
-function bytesOf(intent: WriteIntent): number {
-  switch (intent.kind) {
-    case 'record':
-    case 'hint':
-      return intent.key.length + intent.record.length + 64;
-    case 'drop-hint':
-      return intent.key.length + 64;
-    case 'drop-damaged':
-      return intent.databaseKey.length + 64;
-    case 'index':
-    case 'settle':
-      return intent.key.length + 64;
-    case 'meta':
-      return intent.name.length + (intent.value?.length ?? 0);
-  }
 }

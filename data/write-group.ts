@@ -14,7 +14,7 @@
  *      on, on disk in the same batch, until it was compared with the other replicas: what this node says of it does not
  *      count (coordinator/replica.ts).
  */
-import { readU16, readU32 } from './bytes.ts';
+import { equalBytes, readU16, readU32 } from './bytes.ts';
 import type { HintLedger } from './hint-ledger.ts';
 import { isNodeId, type NodeId, type Partition } from './identifiers.ts';
 import {
@@ -36,7 +36,8 @@ import {
 } from './layout.ts';
 import type { MerkleTrees } from './merkle.ts';
 import { KvBatch } from './ordered-kv.ts';
-import { isIntact, isTombstone, versionOf, FLAG_TOMBSTONE, type RecordBytes } from './record.ts';
+import { stampOf, type Stamp } from './recent-records.ts';
+import { isIntact, versionOf, type RecordBytes } from './record.ts';
 import { compareVersions, type Version } from './version.ts';
 
 export type WriteIntent =
@@ -71,12 +72,28 @@ export const UNKNOWN: WriteOutcome = { status: 'unknown' };
 const HINTS_FULL: WriteOutcome = { status: 'refused', reason: 'hints-full' };
 const DAMAGED: WriteOutcome = { status: 'refused', reason: 'damaged' };
 
-interface TreeChange {
+interface RecordChange {
   readonly partition: Partition;
   readonly hash: number;
   readonly key: Uint8Array;
-  readonly before: RecordBytes | null;
-  readonly after: RecordBytes;
+  readonly before: Stamp | null;
+  readonly after: Stamp;
+  readonly record: RecordBytes;
+  /** The trees account for it. */
+  readonly isCounted: boolean;
+}
+
+/** A record that the group puts; `next`: one whose key has the same hash. */
+interface PendingRecord {
+  readonly key: Uint8Array;
+  record: RecordBytes;
+  readonly next: PendingRecord | null;
+}
+
+/** What is stored under a key, as far as it decides what stays. `record` null: it was not read. */
+interface Current {
+  readonly stamp: Stamp;
+  readonly record: RecordBytes | null;
 }
 
 /** What a group needs of the store. */
@@ -87,6 +104,10 @@ export interface GroupContext {
   hashOf(key: Uint8Array): number;
   partitionOf(hash: number): Partition;
   get(databaseKey: Uint8Array): Uint8Array | undefined;
+  /** The stamp of the record that is stored under the key, when it is known without a lookup. */
+  recentStamp(hash: number, key: Uint8Array): Stamp | null;
+  /** The record under the key was committed. */
+  recordCommitted(hash: number, key: Uint8Array, record: RecordBytes): void;
   /** Whether the background scan is past this key, so that the writer accounts for it. */
   isCounted(databaseKey: Uint8Array): boolean;
   /** Intact, and where its key belongs. */
@@ -105,9 +126,11 @@ export interface GroupContext {
 export class WriteGroup {
   readonly batch = new KvBatch();
   readonly #context: GroupContext;
-  /** Database key (latin1) → the value that this group puts there; null: deleted. */
+  /** Key hash → the records that this group puts. */
+  readonly #pendingRecords = new Map<number, PendingRecord>();
+  /** Database key (latin1) of another entry → the value that this group puts there; null: deleted. */
   readonly #pending = new Map<string, Uint8Array | null>();
-  readonly #treeChanges: TreeChange[] = [];
+  readonly #changes: RecordChange[] = [];
   /** What is rare: hints, dirty partitions, damage. */
   readonly #effects: (() => void)[] = [];
   /** Names of the dirty marks that the group takes away. */
@@ -156,10 +179,12 @@ export class WriteGroup {
 
   /** Brings trees and ledger up to what the committed batch holds (G3). */
   committed(): void {
-    const trees = this.#context.trees;
-    for (const { partition, hash, key, before, after } of this.#treeChanges) {
-      if (before !== null) trees.remove(partition, hash, key, versionOf(before), flagsOf(before));
-      trees.add(partition, hash, key, versionOf(after), flagsOf(after));
+    const { trees } = this.#context;
+    for (const { partition, hash, key, before, after, record, isCounted } of this.#changes) {
+      this.#context.recordCommitted(hash, key, record);
+      if (!isCounted) continue;
+      if (before !== null) trees.remove(partition, hash, key, before.version, before.flags);
+      trees.add(partition, hash, key, after.version, after.flags);
     }
     for (const effect of this.#effects) effect();
   }
@@ -171,9 +196,7 @@ export class WriteGroup {
     }
     const hash = this.#context.hashOf(key);
     const partitionOfKey = this.#context.partitionOf(hash);
-    const databaseKey = recordKey(partitionOfKey, hash, key);
-    const current = this.#current(databaseKey, key);
-    const outcome = this.#keepNewest(databaseKey, key, partitionOfKey, hash, current, record);
+    const outcome = this.#keepNewest(key, partitionOfKey, hash, record);
     if (hintFor.length > 0) {
       const version = outcome.status === 'superseded' ? outcome.version : versionOf(record);
       for (const target of hintFor) this.#referTo(target, partitionOfKey, key, version);
@@ -181,20 +204,24 @@ export class WriteGroup {
     return outcome;
   }
 
-  #keepNewest(databaseKey: Uint8Array, key: Uint8Array, partitionOfKey: Partition, hash: number, current: RecordBytes | null, record: RecordBytes): WriteOutcome {
-    const version = versionOf(record);
+  #keepNewest(key: Uint8Array, partitionOfKey: Partition, hash: number, record: RecordBytes): WriteOutcome {
+    const stamp = stampOf(record);
+    const { version } = stamp;
     if (version.timestamp > this.#newestTimestamp) this.#newestTimestamp = version.timestamp;
-    const currentVersion = current === null ? null : versionOf(current);
-    if (current !== null && currentVersion !== null) {
-      const order = compareVersions(version, currentVersion);
-      if (order < 0) return { status: 'superseded', version: currentVersion };
-      if (order === 0 && !this.#winsConflict(key, current, record)) return OUTCOME_PRESENT;
+    const databaseKey = recordKey(partitionOfKey, hash, key);
+    const pending = this.#pendingRecord(hash, key);
+    const current = this.#current(pending, databaseKey, hash, key, version);
+    if (current !== null) {
+      const order = compareVersions(version, current.stamp.version);
+      if (order < 0) return { status: 'superseded', version: current.stamp.version };
+      if (order === 0 && current.record !== null && !this.#winsConflict(key, current.record, record)) return OUTCOME_PRESENT;
     }
-    this.#put(databaseKey, record);
+    if (pending === null) this.#pendingRecords.set(hash, { key, record, next: this.#pendingRecords.get(hash) ?? null });
+    else pending.record = record;
+    this.batch.put(databaseKey, record);
     if (current === null) this.batch.put(orderedKey(key), PRESENT);
-    if (this.#context.isCounted(databaseKey)) {
-      this.#treeChanges.push({ partition: partitionOfKey, hash, key, before: current, after: record });
-    }
+    const isCounted = this.#context.isCounted(databaseKey);
+    this.#changes.push({ partition: partitionOfKey, hash, key, before: current === null ? null : current.stamp, after: stamp, record, isCounted });
     if (this.#isOverDamage) {
       this.batch.put(doubtKey(key), PRESENT);
       this.#effects.push(() => this.#context.doubtArose(key));
@@ -265,13 +292,13 @@ export class WriteGroup {
     const named = hintVersion(key, hint);
     if (hintReference(key, hint) === null) return named;
     const hash = this.#context.hashOf(key);
-    const record = this.#value(recordKey(this.#context.partitionOf(hash), hash, key));
+    const record = this.#recordAt(this.#context.partitionOf(hash), hash, key);
     return record !== null && isIntact(key, record) ? versionOf(record) : named;
   }
 
   /** Looks again before it deletes: what was damaged may have been replaced meanwhile. */
   #dropDamaged(databaseKey: Uint8Array): WriteOutcome {
-    const value = this.#value(databaseKey);
+    const value = databaseKey[0] === KEYSPACE.record ? this.#recordIn(databaseKey) : this.#value(databaseKey);
     if (value === null) return OUTCOME_PRESENT;
     if (databaseKey[0] === KEYSPACE.hint) {
       if (this.#context.isHintIntact(databaseKey, value) && !this.#isDangling(databaseKey, value)) return OUTCOME_PRESENT;
@@ -283,7 +310,7 @@ export class WriteGroup {
     } else if (databaseKey[0] !== KEYSPACE.record || this.#context.isIntactAt(parseRecordKey(databaseKey), value)) {
       return OUTCOME_PRESENT;
     }
-    this.#pending.set(mapKey(databaseKey), null);
+    if (databaseKey[0] === KEYSPACE.hint) this.#pending.set(mapKey(databaseKey), null);
     this.batch.delete(databaseKey);
     this.#effects.push(() => this.#context.damageReplaced(databaseKey));
     return APPLIED;
@@ -293,14 +320,14 @@ export class WriteGroup {
   #isDangling(databaseKey: Uint8Array, value: Uint8Array): boolean {
     const { partition, key } = parseHintKey(databaseKey);
     if (hintReference(key, value) === null) return false;
-    const record = this.#value(recordKey(partition, this.#context.hashOf(key), key));
+    const record = this.#recordAt(partition, this.#context.hashOf(key), key);
     return record === null || !isIntact(key, record);
   }
 
   #index(key: Uint8Array): WriteOutcome {
     const hash = this.#context.hashOf(key);
     const databaseKey = recordKey(this.#context.partitionOf(hash), hash, key);
-    if (this.#value(databaseKey) === null) {
+    if (this.#recordAt(this.#context.partitionOf(hash), hash, key) === null) {
       this.batch.delete(orderedKey(key));
       this.#effects.push(() => this.#context.damageReplaced(databaseKey));
     } else {
@@ -343,14 +370,34 @@ export class WriteGroup {
     return pending === undefined ? (this.#context.get(databaseKey) ?? null) : pending;
   }
 
-  /** The intact record that is stored, or null; a damaged one counts as none (G1), and sets `#isOverDamage`. */
-  #current(databaseKey: Uint8Array, key: Uint8Array): RecordBytes | null {
+  #pendingRecord(hash: number, key: Uint8Array): PendingRecord | null {
+    let pending = this.#pendingRecords.get(hash) ?? null;
+    while (pending !== null && !equalBytes(pending.key, key)) pending = pending.next;
+    return pending;
+  }
+
+  /** What the group or the database has under the key of a record. */
+  #recordAt(partitionOfKey: Partition, hash: number, key: Uint8Array): RecordBytes | null {
+    return this.#pendingRecord(hash, key)?.record ?? this.#context.get(recordKey(partitionOfKey, hash, key)) ?? null;
+  }
+
+  #recordIn(databaseKey: Uint8Array): RecordBytes | null {
+    const { partition, hash, key } = parseRecordKey(databaseKey);
+    return this.#recordAt(partition, hash, key);
+  }
+
+  /**
+   * What is stored, or null; a damaged record counts as none (G1), and sets `#isOverDamage`. What is said to be of the
+   * `arriving` version is looked at itself: it may be damaged, and is replaced then.
+   */
+  #current(pending: PendingRecord | null, databaseKey: Uint8Array, hash: number, key: Uint8Array, arriving: Version): Current | null {
     this.#isOverDamage = false;
-    const pending = this.#pending.get(mapKey(databaseKey));
-    if (pending !== undefined) return pending;
+    if (pending !== null) return { stamp: stampOf(pending.record), record: pending.record };
+    const recent = this.#context.recentStamp(hash, key);
+    if (recent !== null && compareVersions(recent.version, arriving) !== 0) return { stamp: recent, record: null };
     const stored = this.#context.get(databaseKey);
     if (stored === undefined && this.#context.get(orderedKey(key)) === undefined) return null;
-    if (stored !== undefined && isIntact(key, stored)) return stored;
+    if (stored !== undefined && isIntact(key, stored)) return { stamp: stampOf(stored), record: stored };
     this.#isOverDamage = true;
     this.#context.damageFound(databaseKey);
     this.#effects.push(() => this.#context.damageReplaced(databaseKey));
@@ -361,10 +408,6 @@ export class WriteGroup {
 /** The version of a stored hint; null when it is damaged, and so older than any. */
 export function hintVersion(key: Uint8Array, value: Uint8Array): Version | null {
   return hintReference(key, value) ?? (isIntact(key, value) ? versionOf(value) : null);
-}
-
-export function flagsOf(record: RecordBytes): number {
-  return isTombstone(record) ? FLAG_TOMBSTONE : 0;
 }
 
 function mapKey(databaseKey: Uint8Array): string {

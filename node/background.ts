@@ -56,6 +56,8 @@ const LOOK_MS = 100;
 /** While the store is untrusted: then the sweep is what the node waits for. */
 const LOOK_UNTRUSTED_MS = 10;
 const AGAIN_UNTRUSTED_MS = 100;
+/** After an exchange that healed something; doubles with each one that does. */
+const AGAIN_MS = 1_000;
 /** So many sweeps in a row that met different trees and equal records: a tree is wrong, and is built anew. */
 const FRUITLESS_SWEEPS_MAX = 10;
 const IDLE_HAND_OFF_MS = 1_000;
@@ -136,6 +138,7 @@ export class Background {
     const { store, placement, time, trust } = this.#ports;
     const shared = placement.sharedPartitions([this.#options.self, peer]);
     if (shared.length === 0) return;
+    let unequal = 0;
     while (!this.#loops.isStopping) {
       await this.#loops.wait(trust.awaits(peer) ? LOOK_UNTRUSTED_MS : LOOK_MS);
       const now = time.monotonicMs();
@@ -151,8 +154,12 @@ export class Background {
       if (result.outcome !== 'interrupted') this.#ports.exchanged(peer, generation, standing);
       this.#noticeWrongTree(peer, result);
       if (result.outcome === 'equal') await this.#clearDirty(peer, dirty);
-      // What was healed or cut short is looked at again soon, and a peer that could not yet say what it should.
-      if (result.outcome !== 'equal' || trust.awaits(peer)) this.#nextSweepMs.set(peer, time.monotonicMs() + (trust.awaits(peer) ? AGAIN_UNTRUSTED_MS : Math.min(1_000, this.#options.sweepIntervalMs)));
+      const isEqual = result.outcome === 'equal';
+      unequal = isEqual ? 0 : unequal + 1;
+      // What was healed or cut short is looked at again soon, and a peer that could not yet say what it should; but what
+      // differs time after time are writes on their way.
+      const pauseMs = trust.awaits(peer) ? AGAIN_UNTRUSTED_MS : Math.min(AGAIN_MS * 2 ** (unequal - 1), this.#options.sweepIntervalMs);
+      if (!isEqual || trust.awaits(peer)) this.#nextSweepMs.set(peer, time.monotonicMs() + pauseMs);
     }
   }
 
@@ -185,7 +192,7 @@ export class Background {
       case 'slice':
         return store.recordSlice(effect.range, effect.limits).catch(() => null);
       case 'store':
-        return (await store.writeAll(recordIntents(effect.records))).every(isKept) ? 'stored' : null;
+        return (await store.writeAll(recordIntents(effect.records), 'background')).every(isKept) ? 'stored' : null;
     }
   }
 
@@ -251,7 +258,7 @@ export class Background {
 
   async #dropHints(target: NodeId, records: readonly StoredRecord[]): Promise<'dropped' | null> {
     const intents: WriteIntent[] = records.map(({ key, record }) => ({ kind: 'drop-hint', target, key, version: versionOf(record) }));
-    const outcomes = await this.#ports.store.writeAll(intents);
+    const outcomes = await this.#ports.store.writeAll(intents, 'background');
     if (!outcomes.every(isKept)) return null;
     this.counters.hintsDelivered += records.length;
     return 'dropped';

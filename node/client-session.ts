@@ -28,7 +28,7 @@ import {
   type ErrorCode,
   type InvalidRequest,
 } from '../wire/index.ts';
-import { Outbox, type TickScheduler } from './outbox.ts';
+import { Outbox, countFrame, type TickScheduler } from './outbox.ts';
 import { codeOf, messageOf } from './errors.ts';
 import type { MessageSocket, Time, Timer } from './ports.ts';
 
@@ -155,9 +155,13 @@ export class ClientSession {
   }
 
   #flush(replies: readonly ClientReply[]): void {
+    const bytesMax = this.#waitingBytes;
     this.#waitingBytes = 0;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    for (const frame of encodeFrames(replies)) this.#socket.send(frame);
+    for (const frame of encodeFrames(replies, null, bytesMax)) {
+      countFrame(this.#options.scheduler.sent, frame);
+      this.#socket.send(frame);
+    }
   }
 
   #sendText(text: string): void {

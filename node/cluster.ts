@@ -251,7 +251,7 @@ class LocalCluster implements Cluster {
       (time) => time.skew(seat.skewMs),
     );
     seat.daemon.control.partition(this.#groups);
-    seat.client = new RingClient(seat.daemon.url);
+    seat.client = new RingClient(seat.daemon.url, { spread: 'none' });
   }
 
   #seat(id: number): Seat {

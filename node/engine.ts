@@ -27,6 +27,7 @@ import { ClientSession, type ClientService } from './client-session.ts';
 import { messageOf } from './errors.ts';
 import { Outbox, TickScheduler } from './outbox.ts';
 import { PeerCalls } from './peer-calls.ts';
+import { PeerFrames } from './peer-frames.ts';
 import { PeerLink } from './peer-link.ts';
 import { PeerMemory, judgeMemory, RUN_MAX, type NodeRun, type Remembered } from './peer-memory.ts';
 import { PeerService } from './peer-service.ts';
@@ -77,6 +78,7 @@ export class NodeEngine {
   readonly #background: Background;
   readonly #scrubber: Scrubber;
   readonly #links = new Map<NodeId, PeerLink>();
+  readonly #frames = new PeerFrames(() => this.#header());
   readonly #scheduler: TickScheduler;
   readonly #clockOffsets = new Map<NodeId, number>();
   readonly #timers: Timer[] = [];
@@ -360,6 +362,8 @@ export class NodeEngine {
         return this.status.converged();
       case TYPE.locate:
         return this.status.locate(request[2]);
+      case TYPE.topology:
+        return this.status.topology();
       case TYPE.control:
         return this.#ports.control(request[2]);
     }
@@ -455,6 +459,7 @@ export class NodeEngine {
         ...this.#store.counters,
         ...this.#background.counters,
         ...this.#scrubber.counters,
+        ...this.#scheduler.sent,
         storesHealed: this.#trustHealed,
         requestsInFlight: this.#coordinator.inFlight,
         requestBytesInFlight: this.#coordinator.heldBytes,
@@ -475,6 +480,7 @@ export class NodeEngine {
         time,
         random,
         dial,
+        frames: this.#frames,
         hello: () => [PROTOCOL_VERSION, this.#disk.clusterId, topologyDigest(this.#topology), this.nodeId, id, this.#disk.incarnation, this.#run.run, this.#memory.tell(id)],
         header: () => this.#header(),
       },

@@ -13,8 +13,20 @@ export interface Flushable {
   flush(): void;
 }
 
+/** What a node has sent over all of its connections, text frames left out. */
+export interface SentCounters {
+  framesSent: number;
+  frameBytesSent: number;
+}
+
+export function countFrame(sent: SentCounters, frame: Uint8Array): void {
+  sent.framesSent++;
+  sent.frameBytesSent += frame.length;
+}
+
 /** Calls `flush` of whatever was scheduled, once, at the end of the tick. */
 export class TickScheduler {
+  readonly sent: SentCounters = { framesSent: 0, frameBytesSent: 0 };
   readonly #time: Pick<Time, 'soon'>;
   #scheduled: Flushable[] = [];
   #armed = false;

@@ -12,14 +12,14 @@ import {
   TYPE,
   decodePeerReplies,
   encodeFrame,
-  encodeFrames,
   messageBytesMax,
   type FrameHeader,
   type HelloMessage,
   type PeerReply,
   type PeerRequest,
 } from '../wire/index.ts';
-import { Outbox, type TickScheduler } from './outbox.ts';
+import { Outbox, countFrame, type TickScheduler } from './outbox.ts';
+import type { PeerFrames } from './peer-frames.ts';
 import { parseMemory, type PeerMemory, type Remembered } from './peer-memory.ts';
 import type { Dial, MessageSocket, Random, Time, Timer } from './ports.ts';
 
@@ -52,6 +52,7 @@ export interface PeerLinkOptions {
   readonly time: Pick<Time, 'after'>;
   readonly random: Random;
   readonly dial: Dial;
+  readonly frames: PeerFrames;
   hello(): Greeting;
   header(): FrameHeader;
 }
@@ -74,8 +75,6 @@ export class PeerLink {
   #refusal: string | null = null;
   #peerIncarnation = 0;
   #peerRun = 0;
-  bytesSent = 0;
-  framesSent = 0;
 
   /** Resolves when the first attempt has come to an end, whichever. */
   readonly tried: Promise<void>;
@@ -202,12 +201,12 @@ export class PeerLink {
   }
 
   #flush(messages: readonly PeerRequest[]): void {
+    const bytesMax = this.#waitingBytes;
     this.#waitingBytes = 0;
     const socket = this.#socket;
     if (this.#state !== 'up' || socket === null || this.#events.isCut(this.#options.node)) return;
-    for (const frame of encodeFrames(messages, this.#options.header())) {
-      this.bytesSent += frame.length;
-      this.framesSent++;
+    for (const frame of this.#options.frames.encode(messages, bytesMax)) {
+      countFrame(this.#options.scheduler.sent, frame);
       socket.send(frame);
     }
   }

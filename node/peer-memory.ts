@@ -50,7 +50,7 @@ export function judgeMemory(remembered: Remembered, run: NodeRun, known: number)
 export class PeerMemory {
   readonly #store: Store;
   readonly #forgot: (node: NodeId) => void;
-  readonly #byNode = new Map<NodeId, Remembered>();
+  readonly #byNode = new Map<NodeId, { -readonly [Field in keyof Remembered]: Remembered[Field] }>();
   readonly #changed = new Set<NodeId>();
 
   /** `forgot` is told of a node that came back with another directory. */
@@ -77,7 +77,10 @@ export class PeerMemory {
   heard(node: NodeId, incarnation: number, run: number, sequence: number): void {
     const last = this.#byNode.get(node);
     if (last !== undefined && last.run === run && last.incarnation === incarnation) {
-      if (sequence > last.sequence) this.#keep(node, { ...last, sequence });
+      if (sequence > last.sequence) {
+        last.sequence = sequence;
+        this.#changed.add(node);
+      }
       return;
     }
     const before = last === undefined || last.incarnation !== incarnation ? 0 : Math.max(last.before, last.sequence);

@@ -22,7 +22,7 @@ import {
   type PeerRequest,
   type ReadMessage,
 } from '../wire/index.ts';
-import { Outbox, type TickScheduler } from './outbox.ts';
+import { Outbox, countFrame, type TickScheduler } from './outbox.ts';
 import type { MessageSocket, Time } from './ports.ts';
 import { parseMemory, type PeerMemory, type Remembered } from './peer-memory.ts';
 import type { PeerService } from './peer-service.ts';
@@ -185,6 +185,9 @@ export class PeerSession {
       this.#socket.terminate();
       return;
     }
-    for (const frame of encodeFrames(replies, this.#options.header())) this.#socket.send(frame);
+    for (const frame of encodeFrames(replies, this.#options.header())) {
+      countFrame(this.#options.scheduler.sent, frame);
+      this.#socket.send(frame);
+    }
   }
 }

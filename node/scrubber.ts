@@ -16,7 +16,7 @@
  */
 import { isKept, recordIntents, type Placement } from '../coordinator/index.ts';
 import { KEYSPACE, compareVersions, parseDamagedKey, versionOf, type NodeId, type RecordBytes, type Store } from '../data/index.ts';
-import { FOUND, TYPE } from '../wire/index.ts';
+import { FOUND, TYPE, WANTS } from '../wire/index.ts';
 import { messageOf } from './errors.ts';
 import { Loops } from './loops.ts';
 import type { PeerCalls } from './peer-calls.ts';
@@ -210,7 +210,7 @@ export class Scrubber {
   async #askOthers(key: Uint8Array): Promise<{ readonly newest: RecordBytes | null; readonly areComplete: boolean; readonly isEnough: boolean }> {
     const { placement, calls } = this.#ports;
     const others = placement.ofKey(key).replicas.filter((node) => node !== this.#options.self);
-    const replies = await Promise.all(others.map(async (node) => calls.call(node, HEAL_CALL_MS, (id) => [TYPE.read, id, key])));
+    const replies = await Promise.all(others.map(async (node) => calls.call(node, HEAL_CALL_MS, (id) => [TYPE.read, id, key, WANTS.record])));
     let newest: RecordBytes | null = null;
     let areComplete = others.length > 0;
     let met = 0;

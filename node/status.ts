@@ -1,7 +1,7 @@
 /** What a node says of itself, and what it gathers from the others to say of the cluster. */
 import { decideConverged, decodeRoots, encodeRoots, type Liveness, type NodeRoots, type Placement, type Trust } from '../coordinator/index.ts';
 import type { NodeId, Store } from '../data/index.ts';
-import { TYPE, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type NodeStatus, type PeerReply } from '../wire/index.ts';
+import { TYPE, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type NodeStatus, type PeerReply, type TopologyAnswer } from '../wire/index.ts';
 import type { PeerCalls } from './peer-calls.ts';
 import type { PeerLink } from './peer-link.ts';
 
@@ -96,6 +96,21 @@ export class StatusReporter {
     const { partition, replicas, fallbacks } = placement.ofHash(hash);
     const [homeNode = 0] = replicas;
     return { hash, partition, homeNode, replicas, fallbacks, epoch: placement.topology.epoch };
+  }
+
+  topology(): TopologyAnswer {
+    const { self, clusterId, placement } = this.#sources;
+    const { epoch, hashSeed, partitionCount, replicationFactor, members, replicas } = placement.topology;
+    return {
+      clusterId,
+      node: self,
+      epoch,
+      hashSeed,
+      partitionCount,
+      replicationFactor,
+      members: members.map(({ id, address }) => ({ id, address })),
+      replicas,
+    };
   }
 
   async #askAll(build: Parameters<PeerCalls['call']>[2]): Promise<Map<NodeId, PeerReply | null>> {

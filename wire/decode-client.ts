@@ -63,7 +63,8 @@ function clientRequest(message: unknown): ClientRequest | InvalidRequest {
     case TYPE.status:
     case TYPE.converged:
     case TYPE.ping:
-      return fields.length === 2 ? [type, id] : wrongLength(id, 'status, converged or ping', 2);
+    case TYPE.topology:
+      return fields.length === 2 ? [type, id] : wrongLength(id, 'status, converged, ping or topology', 2);
     default:
       return invalidRequest(id, 'RING_UNKNOWN_OPERATION', `no request has the type ${type}`);
   }

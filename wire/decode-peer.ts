@@ -7,7 +7,7 @@ import { DIGEST_BYTES, LEAVES, isEpoch, isIncarnation, isNodeId, isPartition } f
 import { FrameError, isErrorNumber } from './errors.ts';
 import { FOUND, STORED, TYPE, type FrameHeader, type PeerReply, type PeerRequest } from './messages.ts';
 import { unpackFrame } from './packr.ts';
-import { isBit, isBytes, isCount, isKey, isKeyList, isNodeList, isRecord, isRecordPairs, isText, isVersionOrNull, isVersionPairs } from './shape.ts';
+import { isBit, isBytes, isCount, isKey, isKeyList, isNodeList, isRecord, isRecordPairs, isText, isVersionBytes, isVersionOrNull, isVersionPairs } from './shape.ts';
 
 /** partition (2) · root (8) */
 const ROOT_ENTRY_BYTES = 2 + DIGEST_BYTES;
@@ -59,7 +59,7 @@ function isPeerRequest(message: unknown): boolean {
     case TYPE.write:
       return length === 5 && isKey(fields[2]) && isRecord(fields[3]) && isNodeList(fields[4]);
     case TYPE.read:
-      return length === 3 && isKey(fields[2]);
+      return length === 4 && isKey(fields[2]) && isBit(fields[3]);
     case TYPE.hint:
       return length === 5 && isNodeId(fields[2]) && isKey(fields[3]) && isRecord(fields[4]);
     case TYPE.handOff:
@@ -101,6 +101,8 @@ function isPeerReply(message: unknown): boolean {
       return length === 4 && isCount(fields[2]) && fields[2] <= STORED.supersededUntrusted && isVersionOrNull(fields[3]) && (!isSuperseded(fields[2]) || fields[3] !== null);
     case TYPE.found:
       return length === 4 && isCount(fields[2]) && fields[2] <= FOUND.untrusted && isFoundRecord(fields[2], fields[3]);
+    case TYPE.foundVersion:
+      return length === 4 && isCount(fields[2]) && fields[2] <= FOUND.untrusted && isFoundVersion(fields[2], fields[3]);
     case TYPE.handedOff:
       return length === 3 && isBit(fields[2]);
     case TYPE.heartbeatReply:
@@ -131,6 +133,11 @@ function isSuperseded(status: number): boolean {
 function isFoundRecord(status: number, record: unknown): boolean {
   if (status === FOUND.record) return isRecord(record);
   return record === null || (status === FOUND.untrusted && isRecord(record));
+}
+
+function isFoundVersion(status: number, version: unknown): boolean {
+  if (status === FOUND.record) return isVersionBytes(version);
+  return version === null || (status === FOUND.untrusted && isVersionBytes(version));
 }
 
 function isLeaf(value: unknown): boolean {

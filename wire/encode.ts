@@ -20,12 +20,17 @@ export function encodeFrame(messages: readonly AnyMessage[]): Uint8Array {
 
 /**
  * These messages in as few frames as FRAME_BYTES_TARGET and MESSAGES_PER_FRAME_MAX allow, in their order; `header`,
- * for peers, begins each of them. No frames for no messages. A message is never split.
+ * for peers, begins each of them. No frames for no messages. A message is never split. `bytesMax`: the sum of
+ * `messageBytesMax` over the messages, where the caller knows it.
  */
-export function encodeFrames(messages: readonly AnyMessage[], header: FrameHeader | null = null): readonly Uint8Array[] {
-  const frames: Uint8Array[] = [];
+export function encodeFrames(messages: readonly AnyMessage[], header: FrameHeader | null = null, bytesMax = listsBytesMax(messages)): readonly Uint8Array[] {
+  if (messages.length === 0) return [];
   const fixed: readonly AnyMessage[] = header === null ? [] : [header];
-  const fixedBytes = header === null ? TOKEN_BYTES_MAX : TOKEN_BYTES_MAX + messageBytesMax(header);
+  const fixedBytes = TOKEN_BYTES_MAX + listsBytesMax(fixed);
+  if (fixedBytes + bytesMax <= FRAME_BYTES_TARGET && messages.length + fixed.length <= MESSAGES_PER_FRAME_MAX) {
+    return [encodeFrame(header === null ? messages : [header, ...messages])];
+  }
+  const frames: Uint8Array[] = [];
   let batch = [...fixed];
   let batchBytes = fixedBytes;
   for (const message of messages) {
@@ -39,7 +44,7 @@ export function encodeFrames(messages: readonly AnyMessage[], header: FrameHeade
     batch.push(message);
     batchBytes += bytes;
   }
-  if (batch.length > fixed.length) frames.push(encodeFrame(batch));
+  frames.push(encodeFrame(batch));
   return frames;
 }
 
@@ -48,13 +53,20 @@ export function messageBytesMax(message: AnyMessage): number {
   return listBytesMax(message);
 }
 
+function listsBytesMax(messages: readonly AnyMessage[]): number {
+  let bytes = 0;
+  for (const message of messages) bytes += listBytesMax(message);
+  return bytes;
+}
+
 function listBytesMax(values: readonly unknown[]): number {
-  let bytes = TOKEN_BYTES_MAX;
-  for (const value of values) {
-    bytes += TOKEN_BYTES_MAX;
+  let bytes = TOKEN_BYTES_MAX * (values.length + 1);
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (typeof value === 'number' || value === null) continue;
     if (value instanceof Uint8Array) bytes += value.length;
     else if (typeof value === 'string') bytes += value.length * UTF8_BYTES_PER_UNIT_MAX;
-    else if (Array.isArray(value)) bytes += listBytesMax(value);
+    else if (Array.isArray(value) && value.length > 0) bytes += listBytesMax(value);
   }
   return bytes;
 }

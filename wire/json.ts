@@ -24,6 +24,7 @@ const FIELDS_BY_OPERATION: Readonly<Record<string, readonly string[]>> = {
   status: [],
   converged: [],
   ping: [],
+  topology: [],
 };
 
 /** Throws `FrameError` when the text is not JSON, neither an object nor an array, or an array of too many requests. */
@@ -83,6 +84,8 @@ function operationRequest(operation: string, id: number, request: Fields): Clien
       return [TYPE.status, id];
     case 'converged':
       return [TYPE.converged, id];
+    case 'topology':
+      return [TYPE.topology, id];
     default:
       return [TYPE.ping, id];
   }

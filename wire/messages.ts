@@ -19,6 +19,7 @@ export const TYPE = {
   control: 6,
   locate: 7,
   ping: 8,
+  topology: 9,
   // node → client
   written: 17,
   value: 18,
@@ -50,6 +51,7 @@ export const TYPE = {
   rootList: 72,
   nodeStatusReply: 73,
   heartbeatReply: 74,
+  foundVersion: 75,
 } as const;
 
 /** Consistency levels by their number on the wire. */
@@ -75,7 +77,18 @@ export type ControlMessage = readonly [type: 6, id: number, command: string];
 /** Where a key lives: answered as JSON. */
 export type LocateMessage = readonly [type: 7, id: number, key: Uint8Array];
 export type PingMessage = readonly [type: 8, id: number];
-export type ClientRequest = PutMessage | GetMessage | DeleteMessage | StatusMessage | ConvergedMessage | ControlMessage | LocateMessage | PingMessage;
+/** Who answers, and which nodes keep which partition: answered as JSON. */
+export type TopologyMessage = readonly [type: 9, id: number];
+export type ClientRequest =
+  | PutMessage
+  | GetMessage
+  | DeleteMessage
+  | StatusMessage
+  | ConvergedMessage
+  | ControlMessage
+  | LocateMessage
+  | PingMessage
+  | TopologyMessage;
 
 /**
  * `durableOn`: node ids that have the record on disk as replicas. `hints`: target, holder, target, holder … of the
@@ -84,7 +97,7 @@ export type ClientRequest = PutMessage | GetMessage | DeleteMessage | StatusMess
 export type WrittenMessage = readonly [type: 17, id: number, version: Uint8Array, durableOn: readonly number[], hints: readonly number[], fsync: 0 | 1];
 /** `value` null: absent (`version` null too) or deleted. `replied`: node ids whose answer was counted. */
 export type ValueMessage = readonly [type: 18, id: number, value: Uint8Array | null, version: Uint8Array | null, replied: readonly number[]];
-/** The answer to status, converged, control and locate: JSON text. */
+/** The answer to status, converged, control, locate and topology: JSON text. */
 export type JsonMessage = readonly [type: 19, id: number, json: string];
 export type PongMessage = readonly [type: 20, id: number];
 /** `id` null when the request could not be read. `version`: that of a write whose outcome is unknown. */
@@ -118,8 +131,8 @@ export type HelloMessage = readonly [
 export type WriteMessage = readonly [type: 33, id: number, key: Uint8Array, record: RecordBytes, hintFor: readonly NodeId[]];
 /** Keep this record for `target`, which missed it. */
 export type HintMessage = readonly [type: 34, id: number, target: NodeId, key: Uint8Array, record: RecordBytes];
-/** What do you have of this key, as its replica or as a stand-in for one? */
-export type ReadMessage = readonly [type: 35, id: number, key: Uint8Array];
+/** What do you have of this key, as its replica or as a stand-in for one? Answered by `found`, or by `foundVersion`. */
+export type ReadMessage = readonly [type: 35, id: number, key: Uint8Array, wants: Wanted];
 /** Hints delivered: key, record, key, record … Answered when all are durable. */
 export type HandOffMessage = readonly [type: 36, id: number, records: readonly Uint8Array[]];
 /** partition (2) · root (8), repeated: the partitions that both keep and whose trees are built. */
@@ -163,12 +176,18 @@ export type StoredStatus = (typeof STORED)[keyof typeof STORED];
 export const FOUND = { record: 0, absent: 1, damaged: 2, failed: 3, untrusted: 4 } as const;
 export type FoundStatus = (typeof FOUND)[keyof typeof FOUND];
 
+/** Of the replicas that a read asks, one gives the record and the others confirm its version. */
+export const WANTS = { record: 0, version: 1 } as const;
+export type Wanted = (typeof WANTS)[keyof typeof WANTS];
+
 export type WelcomeMessage = readonly [type: 64, id: number, from: NodeId, incarnation: Incarnation, run: number, remembered: Memory];
 /** After this the link is closed. */
 export type RefusedMessage = readonly [type: 65, id: number, code: ErrorNumber, message: string];
 /** `version`: the newer one, when the status is `superseded`. `fsync`: see `WrittenMessage`. */
 export type StoredMessage = readonly [type: 66, id: number, status: StoredStatus, version: Uint8Array | null];
 export type FoundMessage = readonly [type: 67, id: number, status: FoundStatus, record: RecordBytes | null];
+/** The version of what `found` would give, which the receiver may ask for next. */
+export type FoundVersionMessage = readonly [type: 75, id: number, status: FoundStatus, version: Uint8Array | null];
 /** `ok` 1: all are durable; 0: none may be counted on. */
 export type HandedOffMessage = readonly [type: 68, id: number, ok: 0 | 1];
 /** The partitions (2 bytes each) whose roots differ. `complete` 0: the trees are being built, nothing can be said. */
@@ -187,6 +206,7 @@ export type PeerReply =
   | RefusedMessage
   | StoredMessage
   | FoundMessage
+  | FoundVersionMessage
   | HandedOffMessage
   | DifferingMessage
   | LeavesMessage

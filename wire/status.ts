@@ -1,4 +1,4 @@
-/** What `status`, `converged` and `locate` answer, as JSON. */
+/** What `status`, `converged`, `locate` and `topology` answer, as JSON. */
 
 export interface PeerView {
   readonly node: number;
@@ -58,4 +58,17 @@ export interface LocateAnswer {
   readonly replicas: readonly number[];
   readonly fallbacks: readonly number[];
   readonly epoch: number;
+}
+
+export interface TopologyAnswer {
+  readonly clusterId: string;
+  /** The node that was asked. */
+  readonly node: number;
+  readonly epoch: number;
+  readonly hashSeed: number;
+  readonly partitionCount: number;
+  readonly replicationFactor: number;
+  readonly members: readonly { readonly id: number; readonly address: string }[];
+  /** Partition → its replicas, the home node first. */
+  readonly replicas: readonly (readonly number[])[];
 }

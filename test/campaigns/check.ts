@@ -38,7 +38,7 @@ export function noFindings(): Findings {
 export async function readBack(cluster: CampaignCluster, histories: readonly KeyHistory[], levels: readonly Level[], findings: Findings, nodes: readonly number[] = NODES): Promise<void> {
   for (const [node, url] of cluster.urls.entries()) {
     if (!nodes.includes(node)) continue;
-    const client = new RingClient(url, { timeoutMs: READ_TIMEOUT_MS });
+    const client = new RingClient(url, { timeoutMs: READ_TIMEOUT_MS, spread: 'none' });
     for (const level of levels) {
       for (let from = 0; from < histories.length; from += READS_AT_ONCE) {
         await Promise.all(histories.slice(from, from + READS_AT_ONCE).map(async (history) => readOne(client, history, level, node, findings)));

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import { RingClient, RingError, type RingClientOptions } from '../../client/index.ts';
+import { isPlain } from '../../client/options.ts';
 import { TYPE, errorNumber } from '../../wire/index.ts';
 import { ScriptedNode, VERSION, answer, answerTo, freePort, until, type Arrival } from './scripted-node.ts';
 
@@ -117,7 +118,13 @@ describe('keys, values and options', () => {
   test('what cannot be an address or an option is a programmer error', async () => {
     for (const urls of [[], 'http://localhost', 'nonsense', 'ws://localhost/#x']) expect(() => new RingClient(urls)).toThrow(TypeError);
     expect(() => new RingClient('ws://localhost', { timeoutMs: 0 })).toThrow(RangeError);
+    // @ts-expect-error a program in JavaScript may say it
+    expect(() => new RingClient('ws://localhost', { spread: 'everywhere' })).toThrow(RangeError);
     expect(await errorOf(connect('ws://127.0.0.1:1').get('k', { timeoutMs: 1.5 }))).toBeInstanceOf(RangeError);
+  });
+
+  test('an address in the clear is told from one that is not', () => {
+    expect(['ws://h:1', 'WS://h:1/x?y', 'wss://h:1', 'http://h:1', 'nonsense', 'ws://h:1/#x'].map(isPlain)).toEqual([true, true, false, false, false, false]);
   });
 
   test('a key that its caller changes afterwards is sent as it was', async () => {

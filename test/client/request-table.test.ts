@@ -1,60 +1,148 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AddressBook } from '../../client/address-book.ts';
-import { RequestTable, type PendingRequest } from '../../client/request-table.ts';
+import { RequestTable, type PendingRequest, type RequestLimits } from '../../client/request-table.ts';
 
-function request(id: number, kind: PendingRequest['kind'] = 'repeatable', deadlineMs = 100): PendingRequest {
-  return { id, kind, deadlineMs, bytes: 10, attempts: 0 };
+class Lane {
+  readonly name: string;
+  inFlight = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
-function ids(requests: readonly PendingRequest[]): readonly number[] {
+type Request = PendingRequest<Lane>;
+
+function request(id: number, kind: Request['kind'] = 'repeatable', deadlineMs = 100): Request {
+  return { id, kind, deadlineMs, bytes: 10, attempts: 0, state: 'waiting', firstLane: null, secondLane: null, next: null, place: 0 };
+}
+
+function tableOf(limits: RequestLimits, ...requests: readonly Request[]): RequestTable<Lane, Request> {
+  const table = new RequestTable<Lane, Request>(limits);
+  for (const added of requests) table.add(added);
+  return table;
+}
+
+/** What goes over this lane now. */
+function taken(table: RequestTable<Lane, Request>, lane: Lane): readonly number[] {
+  const sent: number[] = [];
+  table.route(({ id }) => {
+    sent.push(id);
+    return lane;
+  });
+  return sent;
+}
+
+function ids(requests: readonly Request[]): readonly number[] {
   return requests.map(({ id }) => id);
 }
 
 describe('the table of requests', () => {
-  test('after a lost connection reads wait again, before those never sent, and writes are handed out', () => {
-    const table = new RequestTable({ bytesMax: 1_000, inFlightMax: 3, attemptsMax: 2 });
-    for (const added of [request(1), request(2, 'write'), request(3), request(4)]) table.add(added);
-    expect(ids(table.take())).toEqual([1, 2, 3]);
-    expect(ids(table.lose().unknown)).toEqual([2]);
-    expect(ids(table.take())).toEqual([1, 3, 4]);
-    expect(ids(table.lose().exhausted)).toEqual([1, 3]);
-    expect(ids(table.take())).toEqual([4]);
+  test('after a lost lane reads wait again, before those never sent, and writes are handed out', () => {
+    const lane = new Lane('a');
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 3, attemptsMax: 2 }, request(1), request(2, 'write'), request(3), request(4));
+    expect(taken(table, lane)).toEqual([1, 2, 3]);
+    expect(ids(table.lose(lane).unknown)).toEqual([2]);
+    expect(taken(table, lane)).toEqual([1, 3, 4]);
+    expect(ids(table.lose(lane).exhausted)).toEqual([1, 3]);
+    expect(taken(table, lane)).toEqual([4]);
+    expect(lane.inFlight).toBe(1);
+  });
+
+  test('a lost lane takes only what was on it', () => {
+    const [a, b] = [new Lane('a'), new Lane('b')];
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 9, attemptsMax: 9 }, request(1), request(2, 'write'), request(3), request(4, 'write'));
+    table.route(({ id }) => (id < 3 ? a : b));
+    expect(ids(table.lose(a).unknown)).toEqual([2]);
+    expect([a.inFlight, b.inFlight, table.waitingCount]).toEqual([0, 2, 1]);
+    expect(taken(table, b)).toEqual([1]);
+  });
+
+  test('what no lane takes keeps its place while others go, and nothing is offered after a stop', () => {
+    const lane = new Lane('a');
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 9, attemptsMax: 9 }, request(1), request(2), request(3), request(4), request(5));
+    const offered: number[] = [];
+    table.route(({ id }) => {
+      offered.push(id);
+      return id === 4 ? 'stop' : id === 2 ? lane : 'waits';
+    });
+    expect([offered, table.inFlightCount]).toEqual([[1, 2, 3, 4], 1]);
+    expect(taken(table, lane)).toEqual([1, 3, 4, 5]);
+  });
+
+  test('a read is sent again over a second lane once, a write never, and survives the loss of either lane', () => {
+    const [a, b] = [new Lane('a'), new Lane('b')];
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 9, attemptsMax: 9 }, request(1), request(2, 'write'), request(3));
+    taken(table, a);
+    const again: number[] = [];
+    const toB = ({ id }: Request): Lane => {
+      again.push(id);
+      return b;
+    };
+    table.sendAgain(a, toB);
+    table.sendAgain(a, toB);
+    expect([again, a.inFlight, b.inFlight]).toEqual([[1, 3], 3, 2]);
+    expect(ids(table.lose(a).unknown)).toEqual([2]);
+    expect([table.waitingCount, table.inFlightCount, b.inFlight]).toEqual([0, 2, 2]);
+    table.lose(b);
+    expect([table.waitingCount, a.inFlight, b.inFlight]).toEqual([2, 0, 0]);
+    expect(taken(table, a)).toEqual([1, 3]);
   });
 
   test('what is late is handed out and all else stays', () => {
-    const table = new RequestTable({ bytesMax: 1_000, inFlightMax: 1, attemptsMax: 2 });
-    for (const added of [request(1, 'write', 50), request(2, 'write', 50), request(3, 'write', 60)]) table.add(added);
-    table.take();
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 1, attemptsMax: 2 }, request(1, 'write', 50), request(2, 'write', 50), request(3, 'write', 60));
+    taken(table, new Lane('a'));
     expect(table.expire(49)).toEqual({ waiting: [], inFlight: [] });
     const late = table.expire(50);
     expect([ids(late.inFlight), ids(late.waiting), table.size]).toEqual([[1], [2], 1]);
     expect(ids(table.expire(60).waiting)).toEqual([3]);
   });
 
+  test('a queue of many of which most were cancelled still brings the rest in their order', () => {
+    const all = Array.from({ length: 20_000 }, (_, index) => request(index));
+    const table = tableOf({ bytesMax: 1_000_000, inFlightMax: 20_000, attemptsMax: 1 }, ...all);
+    for (const cancelled of all) if (cancelled.id % 100 !== 7) table.remove(cancelled);
+    expect(taken(table, new Lane('a'))).toEqual(all.filter(({ id }) => id % 100 === 7).map(({ id }) => id));
+  });
+
   test('whatever happens, each request is handed out exactly once, no write is sent twice and the limits hold', () => {
+    const pick = fc.nat();
     const step = fc.oneof(
-      fc.record({ act: fc.constant('add' as const), kind: fc.constantFrom<PendingRequest['kind']>('write', 'repeatable'), lifeMs: fc.nat(30) }),
-      fc.record({ act: fc.constantFrom('take' as const, 'lose' as const, 'expire' as const, 'drainWaiting' as const) }),
-      fc.record({ act: fc.constantFrom('answer' as const, 'remove' as const), pick: fc.nat() }),
+      fc.record({ act: fc.constant('add' as const), kind: fc.constantFrom<Request['kind']>('write', 'repeatable'), pick }),
+      fc.record({ act: fc.constantFrom('route' as const, 'route' as const, 'sendAgain' as const, 'sendAgain' as const, 'lose' as const), pick }),
+      fc.record({ act: fc.constantFrom('expire' as const, 'drainWaiting' as const, 'answer' as const, 'remove' as const), pick }),
     );
-    fc.assert(fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const table = new RequestTable({ bytesMax: 80, inFlightMax: 3, attemptsMax: 3 });
-      const added: PendingRequest[] = [];
+    let twice = 0;
+    fc.assert(fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+      const table = tableOf({ bytesMax: 80, inFlightMax: 3, attemptsMax: 3 });
+      const lanes = [new Lane('a'), new Lane('b')] as const;
+      const added: Request[] = [];
       const out: number[] = [];
-      const lostForGood: PendingRequest[] = [];
+      const lostForGood: Request[] = [];
+      const takeOut = (picked: Request | null | undefined): void => {
+        if (picked !== null && picked !== undefined && table.remove(picked)) out.push(picked.id);
+      };
       for (const [nowMs, taken] of steps.entries()) {
+        const lane = lanes[taken.pick % 2 === 0 ? 0 : 1];
         switch (taken.act) {
           case 'add': {
-            const next = request(nowMs, taken.kind, nowMs + taken.lifeMs);
+            const next = request(nowMs, taken.kind, nowMs + (taken.pick % 30));
             if (table.add(next)) added.push(next);
             break;
           }
-          case 'take':
-            table.take();
+          case 'route':
+            table.route(({ id }) => ((id + taken.pick) % 5 === 0 ? 'waits' : (id + taken.pick) % 7 === 0 ? 'stop' : lane));
+            break;
+          case 'sendAgain':
+            table.sendAgain(lane, () => {
+              twice += 1;
+              return lanes[taken.pick % 2 === 0 ? 1 : 0];
+            });
             break;
           case 'lose': {
-            const { unknown, exhausted } = table.lose();
+            const { unknown, exhausted } = table.lose(lane);
+            expect(lane.inFlight).toBe(0);
             lostForGood.push(...unknown);
             out.push(...ids(unknown), ...ids(exhausted));
             break;
@@ -68,23 +156,24 @@ describe('the table of requests', () => {
             out.push(...ids(table.drainWaiting()));
             break;
           case 'answer':
-          case 'remove': {
-            const picked = added[taken.pick % Math.max(1, added.length)];
-            if (picked === undefined) break;
-            const isOut = taken.act === 'answer' ? table.answer(picked.id) !== undefined : table.remove(picked);
-            if (isOut) out.push(picked.id);
+            takeOut(table.inFlight(added[taken.pick % Math.max(1, added.length)]?.id ?? -1));
             break;
-          }
+          case 'remove':
+            takeOut(added[taken.pick % Math.max(1, added.length)]);
+            break;
         }
         expect(table.inFlightCount).toBeLessThanOrEqual(3);
         expect(table.bytes).toBe(table.size * 10);
         expect(table.bytes).toBeLessThanOrEqual(80);
+        const onLanes = added.flatMap(({ firstLane, secondLane }) => [firstLane, secondLane]);
+        for (const counted of lanes) expect(counted.inFlight).toBe(onLanes.filter((on) => on === counted).length);
       }
       out.push(...ids(table.drain()));
       expect(out.toSorted((a, b) => a - b)).toEqual(ids(added));
       expect(lostForGood.every(({ kind }) => kind === 'write')).toBe(true);
       expect(added.every(({ kind, attempts }) => attempts <= (kind === 'write' ? 1 : 3))).toBe(true);
     }));
+    expect(twice).toBeGreaterThan(0);
   });
 });
 

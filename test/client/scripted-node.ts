@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { versionToBytes } from '../../data/index.ts';
-import { TYPE, decodeClientRequests, encodeFrame, isInvalid, type ClientReply, type ClientRequest } from '../../wire/index.ts';
+import { TYPE, decodeClientRequests, encodeFrame, errorNumber, isInvalid, type ClientReply, type ClientRequest } from '../../wire/index.ts';
 
 export interface Arrival {
   readonly request: ClientRequest;
@@ -40,9 +40,18 @@ export class ScriptedNode {
     return new ScriptedNode(server, script);
   }
 
+  get openConnections(): number {
+    return this.#server.clients.size;
+  }
+
+  /** Breaks every connection off. */
+  disconnect(): void {
+    for (const socket of this.#server.clients) socket.terminate();
+  }
+
   /** Breaks every connection off and frees the port. */
   async stop(): Promise<void> {
-    for (const socket of this.#server.clients) socket.terminate();
+    this.disconnect();
     await new Promise((resolve) => {
       this.#server.close(resolve);
     });
@@ -87,7 +96,14 @@ export function answerTo(request: ClientRequest): ClientReply {
       return [TYPE.json, id, '{"hash":1,"partition":1,"homeNode":1,"replicas":[1],"fallbacks":[0],"epoch":1}'];
     case TYPE.ping:
       return [TYPE.pong, id];
+    case TYPE.topology:
+      return unknownOperation(id);
   }
+}
+
+/** What a node of a version without the request says. */
+export function unknownOperation(id: number): ClientReply {
+  return [TYPE.failed, id, errorNumber('RING_UNKNOWN_OPERATION'), 'no request has this type', 0, 0, null];
 }
 
 /** Resolves when the condition holds; rejects when it does not within ten seconds. */

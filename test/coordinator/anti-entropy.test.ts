@@ -36,7 +36,7 @@ async function expectNewest(nodes: readonly StoreNode[], planted: readonly Plant
     if (before === undefined || compareVersions(versionOf(intent.record), versionOf(before)) > 0) newest.set(one.key, intent.record);
   }
   for (const { store } of nodes) {
-    for (const [key, record] of newest) expect(store.read(keyOf(key))).toStrictEqual(Uint8Array.from(record));
+    for (const [key, record] of newest) expect(Uint8Array.from(bytesOf(store.read(keyOf(key))))).toStrictEqual(Uint8Array.from(record));
     expect(store.trees.countAll()).toBe(newest.size);
   }
 }
@@ -155,3 +155,8 @@ describe('roots', () => {
     for (const [partition, root] of roots) expect(a.store.trees.isRoot(partition, root, 0)).toBe(true);
   });
 });
+
+function bytesOf(record: RecordBytes | 'damaged' | null): RecordBytes {
+  if (record === null || record === 'damaged') throw new Error(`no record: ${String(record)}`);
+  return record;
+}

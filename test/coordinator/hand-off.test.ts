@@ -73,6 +73,6 @@ describe('hand-off', () => {
     const record = encodeRecord(keyOf(1), versionNumber(9), null);
     await target.store.writeAll([{ kind: 'record', key: keyOf(1), record, hintFor: [] }]);
     expect((await runHandOff(holder, target)).result).toBe(COUNT);
-    expect([target.store.read(keyOf(1)), holder.store.ledger.countAll()]).toStrictEqual([Uint8Array.from(record), 0]);
+    expect([target.store.read(keyOf(1)), holder.store.ledger.countAll()]).toStrictEqual([record, 0]);
   });
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KvBatch, MemoryKv, compareVersions, encodeRecord, hashKey, incarnation, nodeId, partitionOfHash, recordDatabaseKey, writerOf, TICKS_PER_MS, type Version } from '../../data/index.ts';
-import { ALL, AVAILABLE, HEDGE_AFTER_MS, ONE, PureCluster, QUORUM, textBytes, type Which } from '../support/pure-cluster.ts';
+import { ALL, AVAILABLE, HEDGE_AFTER_MS, ONE, PureCluster, QUORUM, REQUEST_TIMEOUT_MS, textBytes, type Which } from '../support/pure-cluster.ts';
 import { WALL_MS } from '../support/store-node.ts';
+import { TYPE, WANTS } from '../../wire/index.ts';
 
 const versionAt = (number: number): Version => ({ timestamp: (WALL_MS - 1000) * TICKS_PER_MS + number, writer: writerOf(nodeId(0), incarnation(1)) });
 const link =
@@ -141,11 +142,102 @@ describe('what a read answers', () => {
   });
 });
 
+describe('a read of which one replica gives the record and the others their versions', () => {
+  const records: Which = ({ message }) => message[0] === TYPE.found || (message[0] === TYPE.read && message[3] === WANTS.record);
+  const versionsOnly: Which = (envelope) => !records(envelope);
+
+  async function startWith(numbers: readonly number[], via = 0): Promise<{ cluster: PureCluster; key: Uint8Array }> {
+    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3 });
+    const key = cluster.keyAt(via);
+    for (const [node, number] of numbers.entries()) if (number > 0) await plant(cluster, node, key, number);
+    return { cluster, key };
+  }
+
+  it.each([AVAILABLE, ONE, QUORUM, ALL])('at level %i asks one for the record, and no one again when all are equal', async (level) => {
+    const { cluster, key } = await startWith([1, 1, 1]);
+    const read = cluster.get(0, key, level);
+    await expectAllOver(cluster);
+    expect(read.value).toBe('v1');
+    const asked = cluster.sent.flatMap(({ to, message }) => (message[0] === TYPE.read ? [[to, message[3]]] : []));
+    expect(asked).toStrictEqual([[0, WANTS.record], [1, WANTS.version], [2, WANTS.version]]);
+    expect([cluster.counted('fetches'), cluster.counted('readRepairs')]).toStrictEqual([0, 0]);
+  });
+
+  it.each([AVAILABLE, QUORUM, ALL])('at level %i fetches the newest record from one that confirmed it, and repairs who gave an older one', async (level) => {
+    const { cluster, key } = await startWith([1, 2, 2]);
+    const read = cluster.get(0, key, level);
+    await expectAllOver(cluster);
+    expect([read.value, read.readVersion]).toStrictEqual(['v2', versionAt(2)]);
+    expect(cluster.counted('fetches')).toBe(1);
+    expect(cluster.versionAt(0, key)).toStrictEqual(versionAt(2));
+  });
+
+  it('asks another when the one that confirmed it breaks off, and answers what is left when there is none', async () => {
+    for (const [numbers, value] of [[[1, 2, 2], 'v2'], [[1, 2, 1], 'v1']] as const) {
+      const { cluster, key } = await startWith(numbers);
+      const read = cluster.get(0, key, QUORUM);
+      await cluster.deliver((envelope) => envelope.to !== 1 || versionsOnly(envelope));
+      const lost = cluster.messagesWaiting > 0;
+      if (!read.isAnswered) await cluster.fail(1);
+      await expectAllOver(cluster);
+      expect([lost, read.value]).toStrictEqual([true, value]);
+    }
+  });
+
+  it('fetches after a late reply that is newer than what was answered, and repairs with it', async () => {
+    const { cluster, key } = await startWith([1, 1, 2]);
+    const read = cluster.get(0, key);
+    await cluster.deliver(link(0, 1));
+    expect(read.value).toBe('v1');
+    await expectAllOver(cluster);
+    for (const id of cluster.ids) expect(cluster.versionAt(id, key)).toStrictEqual(versionAt(2));
+  });
+
+  it('waits for the record until the hedge, and then asks one that confirmed its version', async () => {
+    const { cluster, key } = await startWith([1, 1, 1]);
+    const read = cluster.get(0, key);
+    const notOwn: Which = ({ from, to }) => from !== to;
+    await cluster.deliver(notOwn);
+    expect(read.isAnswered).toBe(false);
+    cluster.tick(HEDGE_AFTER_MS);
+    await cluster.deliver(notOwn);
+    expect([read.value, cluster.counted('fetches')]).toStrictEqual(['v1', 1]);
+    await expectAllOver(cluster);
+  });
+
+  it('fails at its deadline rather than answer less than what it has heard of', async () => {
+    for (const level of [AVAILABLE, QUORUM] as const) {
+      const { cluster, key } = await startWith([1, 2, 1]);
+      const read = cluster.get(0, key, level);
+      await cluster.deliver(({ from, to }) => from !== to && from !== 2 && to !== 2);
+      await cluster.deliver(({ from, to }) => from === to);
+      expect([read.isAnswered, cluster.counted('fetches')]).toStrictEqual([false, 1]);
+      cluster.tick(REQUEST_TIMEOUT_MS);
+      expect(read.failure.code).toBe('RING_UNAVAILABLE');
+      await expectAllOver(cluster);
+    }
+  });
+
+  it('lets a replica confirm and give what it remembers, though its copy is damaged by now', async () => {
+    const kv = new MemoryKv();
+    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, kvs: { 1: kv } });
+    const key = cluster.keyAt(0);
+    for (const node of cluster.ids) await plant(cluster, node, key, 1);
+    await damage(cluster, kv, key);
+    const read = cluster.get(0, key, ALL);
+    await cluster.deliver();
+    expect(read.value).toBe('v1');
+    const own = cluster.get(1, key, ALL);
+    await expectAllOver(cluster);
+    expect(own.value).toBe('v1');
+  });
+});
+
 describe('a damaged copy', () => {
   it('is repaired from another replica, and never answered as absent', async () => {
     for (const level of [AVAILABLE, ONE, QUORUM] as const) {
       const kv = new MemoryKv();
-      const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, kvs: { 1: kv } });
+      const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, kvs: { 1: kv }, recentBytesMax: 0 });
       const key = cluster.keyAt(0);
       for (const node of cluster.ids) await plant(cluster, node, key, 1);
       await damage(cluster, kv, key);
@@ -159,7 +251,7 @@ describe('a damaged copy', () => {
 
   it('makes a read at all fail, and is repaired all the same', async () => {
     const kv = new MemoryKv();
-    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, kvs: { 1: kv } });
+    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, kvs: { 1: kv }, recentBytesMax: 0 });
     const key = cluster.keyAt(0);
     for (const node of cluster.ids) await plant(cluster, node, key, 1);
     await damage(cluster, kv, key);
@@ -176,7 +268,7 @@ describe('a damaged copy', () => {
     ['more fallback nodes than a majority', 6, 3],
   ])('on the only live replica is an error with %s', async (_name, nodes, replicationFactor) => {
     const kv = new MemoryKv();
-    const cluster = await PureCluster.start({ nodes, replicationFactor, kvs: { 0: kv } });
+    const cluster = await PureCluster.start({ nodes, replicationFactor, kvs: { 0: kv }, recentBytesMax: 0 });
     const key = cluster.keyAt(0);
     await plant(cluster, 0, key, 1);
     await damage(cluster, kv, key);

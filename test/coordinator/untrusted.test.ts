@@ -58,10 +58,10 @@ describe('what an untrusted store says', () => {
       heard.length = 0;
       const request = cluster.sent.find(({ message }) => message[0] === TYPE.write)?.message;
       if (request?.[0] !== TYPE.write) throw new Error('nothing was written');
-      replica.serve([[TYPE.read, 2, key]], (replies) => heard.push(...replies));
+      replica.serve([[TYPE.read, 2, key, 0]], (replies) => heard.push(...replies));
       replica.serve([request], (replies) => heard.push(...replies));
       await cluster.deliver();
-      replica.serve([[TYPE.read, 4, key]], (replies) => heard.push(...replies));
+      replica.serve([[TYPE.read, 4, key, 0]], (replies) => heard.push(...replies));
       replica.serve([request], (replies) => heard.push(...replies));
       await cluster.deliver();
     };
@@ -296,7 +296,7 @@ describe('over any wipes, one at a time, losses of links and crooked clocks', ()
 describe('a damaged record', () => {
   it('that was newer than what is written over it is no witness that nothing newer was acknowledged', async () => {
     const kv = new MemoryKv();
-    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, kvs: { 0: kv }, skewsMs: [0, HOUR_MS, -HOUR_MS] });
+    const cluster = await PureCluster.start({ nodes: 3, replicationFactor: 3, kvs: { 0: kv }, skewsMs: [0, HOUR_MS, -HOUR_MS], recentBytesMax: 0 });
     const key = cluster.keyAt(0);
     await cluster.fail(2);
     const newer = cluster.put(1, key, 'newer', QUORUM);

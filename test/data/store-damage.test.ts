@@ -1,8 +1,9 @@
 /** What a store says of a record whose key was hit, and what it does not take for damage. */
 import { describe, expect, it } from 'vitest';
-import { KvBatch, MemoryKv, nodeId, valueOf, versionOf, type KvEntry, type OrderedKv, type ScanLimits, type WriteIntent } from '../../data/index.ts';
+import { KvBatch, MemoryKv, nodeId, valueOf, versionOf, type KvEntry, type OrderedKv, type ReadOutcome, type ScanLimits, type WriteIntent } from '../../data/index.ts';
+import { FaultyKv } from '../support/faulty-kv.ts';
 import { flipKey, flipValue, recordKeyOf } from '../support/damage.ts';
-import { at, openLoneStore, put, scanAll, scrubAll, text } from '../support/lone-store.ts';
+import { REMEMBERING, WALL_MS, at, openLoneStore, put, reopened, scanAll, scrubAll, text } from '../support/lone-store.ts';
 
 /** Runs `between` once, after the first lookup that finds nothing: as a batch does that another thread commits. */
 class RacingKv extends MemoryKv {
@@ -105,6 +106,50 @@ describe('a write over a damaged record', () => {
   });
 });
 
+describe('a record that is remembered', () => {
+  it('and that is damaged gives way to a newer one without doubt, to its own version, and to no older one', async () => {
+    const kv = new MemoryKv();
+    const { store } = await openLoneStore(kv, () => WALL_MS, REMEMBERING);
+    await store.writeAll([put('a', 9), put('b', 9)]);
+    await scanAll(store);
+    for (const name of ['a', 'b']) await flipValue(kv, recordKeyOf(store, text(name)));
+    expect(await store.writeAll([put('a', 1), put('a', 10), put('b', 9)])).toStrictEqual([{ status: 'superseded', version: at(9) }, { status: 'applied' }, { status: 'applied' }]);
+    expect([store.isDoubtful(text('a')), store.damagedKeys]).toStrictEqual([false, 0]);
+    expect(['a', 'b'].map((name) => valueText(store.read(text(name))))).toStrictEqual(['a@10', 'b@9']);
+    await scanAll(store);
+    expect(store.trees.countAll()).toBe(2);
+  });
+
+  it('is looked up again once any damage is known, and after the database was opened anew', async () => {
+    const kv = new MemoryKv();
+    const { store } = await openLoneStore(kv, () => WALL_MS, REMEMBERING);
+    await store.writeAll([put('a', 9), put('b', 9)]);
+    await flipValue(kv, recordKeyOf(store, text('a')));
+    expect([store.readVersion(text('a')), valueText(store.read(text('a')))]).toStrictEqual([at(9), 'a@9']);
+    await scrubAll(store);
+    expect(store.read(text('a'))).toBe('damaged');
+    expect([store.readVersion(text('a')), store.readVersion(text('b')), store.readVersion(text('c'))]).toStrictEqual(['damaged', at(9), null]);
+    expect(await store.writeAll([put('a', 1)])).toStrictEqual([{ status: 'applied' }]);
+    expect([store.isDoubtful(text('a')), store.readVersion(text('a'))]).toStrictEqual([true, at(1)]);
+    const { store: restarted } = await openLoneStore(kv, () => WALL_MS, REMEMBERING);
+    expect([restarted.readVersion(text('a')), restarted.readVersion(text('a'))]).toStrictEqual([at(1), at(1)]);
+    await restarted.close();
+    expect(() => restarted.readVersion(text('a'))).toThrow('closed');
+  });
+});
+
+describe('what is remembered', () => {
+  it.each(['kept', 'lost'] as const)('is what is there after a write that failed and was %s', async (fate) => {
+    const { store } = await openLoneStore(new FaultyKv(new MemoryKv(), [[2, fate]]), () => WALL_MS, REMEMBERING);
+    await store.writeAll([put('a', 5)]);
+    expect([store.readVersion(text('a')), await store.writeAll([put('a', 9)])]).toStrictEqual([at(5), [{ status: 'unknown' }]]);
+    await reopened(store);
+    const newest = fate === 'kept' ? at(9) : at(5);
+    expect(store.readVersion(text('a'))).toStrictEqual(newest);
+    expect(await store.writeAll([put('a', 7)])).toStrictEqual([fate === 'kept' ? { status: 'superseded', version: newest } : { status: 'applied' }]);
+  });
+});
+
 describe('a hint that refers to a record', () => {
   it('that was lost and replaced by an older one goes when that one was delivered', async () => {
     const kv = new MemoryKv();
@@ -170,4 +215,8 @@ function deletion(databaseKey: Uint8Array): KvBatch {
   const batch = new KvBatch();
   batch.delete(databaseKey);
   return batch;
+}
+
+function valueText(record: ReadOutcome): string {
+  return record === null || record === 'damaged' ? String(record) : Buffer.from(valueOf(record) ?? []).toString();
 }

@@ -49,6 +49,7 @@ const OPTIONS: StoreOptions = {
   groupBytesMax: 1 << 20,
   queueBytesMax: 8 << 20,
   hintBytesMax: 1 << 20,
+  recentBytesMax: 64 * 1024,
   reopenDelayMs: 1,
 };
 const [ONE, TWO] = [nodeId(1), nodeId(2)];
@@ -403,7 +404,7 @@ describe('Store hints', () => {
 describe('Store damage', () => {
   it('is answered as damaged and never as absent, and any record replaces it', async () => {
     const kv = new MemoryKv();
-    const { store, events } = await openStore(kv);
+    const { store, events } = await openStore(kv, { recentBytesMax: 0 });
     await scanAll(store);
     await store.writeAll([put('a', 5), put('b', 5)]);
     await damage(kv, placeOf('a').databaseKey);
@@ -421,7 +422,7 @@ describe('Store damage', () => {
 
   it.each(['before', 'after'])('replaced %s the scan that it calls for leaves the right trees', async (when) => {
     const kv = new MemoryKv();
-    const { store } = await openStore(kv);
+    const { store } = await openStore(kv, { recentBytesMax: 0 });
     await scanAll(store);
     await store.writeAll([put('a', 5), put('b', 5), put('c', 5)]);
     await damage(kv, placeOf('a').databaseKey);
@@ -437,7 +438,7 @@ describe('Store damage', () => {
 
   it('is found by the scan and by the writer, and is no part of the trees', async () => {
     const kv = new MemoryKv();
-    const first = await openStore(kv);
+    const first = await openStore(kv, { recentBytesMax: 0 });
     await first.store.writeAll([put('a', 5), put('b', 5)]);
     await damage(kv, placeOf('a').databaseKey);
     await first.store.close();
@@ -456,7 +457,7 @@ describe('Store damage', () => {
     misplaced[offset] = (misplaced[offset] ?? 0) ^ 1;
     batch.put(misplaced, recordOf('a', 5));
     await kv.write(batch, 'os');
-    const { store } = await openStore(kv);
+    const { store } = await openStore(kv, { recentBytesMax: 0 });
     await scanAll(store);
     expect([store.trees.countAll(), store.counters.damagedFound]).toStrictEqual([0, 1]);
     const everywhere = { from: partitionRange(partition(0), 0, 255).from, to: partitionRange(partition(PARTITIONS), 0, 255).to };
@@ -465,7 +466,7 @@ describe('Store damage', () => {
 
   it('is forgotten when a later scan finds the record intact', async () => {
     const kv = new MemoryKv();
-    const { store } = await openStore(kv);
+    const { store } = await openStore(kv, { recentBytesMax: 0 });
     await store.writeAll([put('a', 5)]);
     await scanAll(store);
     const { databaseKey } = placeOf('a');

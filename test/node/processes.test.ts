@@ -121,8 +121,8 @@ describe('three daemons', () => {
     await using cluster = await startDaemons(3, 3, ['--set', 'sweep.intervalMs=1000']);
     const [first] = cluster.clients;
     if (first === undefined) throw new Error('no client');
-    const writer = new Writer(new RingClient(cluster.urls.slice(0, 2)), 'only');
-    const other = new Writer(new RingClient(cluster.urls.slice(1, 2)), 'other');
+    const writer = new Writer(new RingClient(cluster.urls.slice(0, 2), { spread: 'none' }), 'only');
+    const other = new Writer(new RingClient(cluster.urls.slice(1, 2), { spread: 'none' }), 'other');
     const running = Promise.all([writer.run(), other.run()]);
     const acknowledged = (): number => writer.writes + other.writes;
     try {

@@ -19,6 +19,7 @@ export interface SimNodeOptions {
   readonly topology: Topology;
   readonly durability: 'fsync' | 'os';
   readonly sweep: 'on' | 'off';
+  readonly recentBytesMax: number;
   /** How fast its clocks run. */
   readonly rate: number;
   readonly wallOffsetMs: number;
@@ -217,7 +218,7 @@ export class SimNode {
   }
 
   #config(): NodeConfig {
-    const { id, topology, durability, sweep } = this.#options;
+    const { id, topology, durability, sweep, recentBytesMax } = this.#options;
     return defaultNodeConfig({
       nodeId: id,
       directory: null,
@@ -230,6 +231,7 @@ export class SimNode {
       replicaTimeoutMs: 1_500,
       sweep: { intervalMs: sweep === 'on' ? 2_000 : 0 },
       scrub: { intervalMs: 1_000, maxBytesPerSecond: 1 << 20 },
+      store: { recentBytesMax },
     });
   }
 

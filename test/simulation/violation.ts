@@ -23,7 +23,7 @@ export const RULES = {
   'replicas-differ': 'in the end all replicas of a key hold the same bytes',
   'not-converged': 'without faults the replicas become equal within a bound, and every store is trusted',
   broken: 'the code of a node never throws, and a node can always be started again',
-  'damaged-as-absent': 'a node whose copy of a record is damaged does not count in a read, least of all as having none',
+  'damaged-as-absent': 'a node whose copy of a record is damaged counts in a read only with what it remembers of it, never as having less or none',
   'damaged-spread': 'a damaged record is never sent to another node',
   'hints-left': 'in the end no hint is left',
   'damaged-record': 'in the end every record is intact',

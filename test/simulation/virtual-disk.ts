@@ -10,8 +10,8 @@
  * Invariants: D2, D4 and D5 are kept by the log, D3 and D6 by the directory, D7 by VirtualKv, and here
  *  D1  (F6) A crash of the process loses nothing that a resolved write wrote. What was in flight may have happened.
  */
-import { KvBatch, type DataError, type Durability, type KvEntry } from '../../data/index.ts';
-import { KEYSPACE } from '../../data/layout.ts';
+import { KvBatch, isIntact, type DataError, type Durability, type KvEntry, type RecordBytes } from '../../data/index.ts';
+import { KEYSPACE, parseRecordKey } from '../../data/layout.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { DiskChance } from './disk-chance.ts';
 import { DiskCounts } from './disk-counts.ts';
@@ -58,6 +58,8 @@ export class VirtualDisk implements KvDisk {
   identity: unknown = null;
   /** The file that says that the store is untrusted; null when there is none. Opaque here. */
   marker: unknown = null;
+  /** What flips have made unreadable: the record that was last intact, by its database key (latin1). */
+  readonly #flippedRecords = new Map<string, RecordBytes>();
   readonly #world: VirtualWorld;
   readonly #random: SeededRandom;
   readonly #trace: (line: () => string) => void;
@@ -259,7 +261,17 @@ export class VirtualDisk implements KvDisk {
     this.#live = this.#directory.readBack();
   }
 
+  /** The last intact record under a database key that a flip has hit, now or before; null when none did. */
+  flippedRecord(databaseKey: Uint8Array): RecordBytes | null {
+    return this.#flippedRecords.get(nameOf(databaseKey)) ?? null;
+  }
+
+  #noteFlip({ key, value }: KvEntry): void {
+    if (key[0] === KEYSPACE.record && isIntact(parseRecordKey(key).key, value)) this.#flippedRecords.set(nameOf(key), value);
+  }
+
   #flipValue(random: SeededRandom, entry: KvEntry, target: FlipTarget): string {
+    this.#noteFlip(entry);
     const bit = random.below(entry.value.length * 8);
     const flipped = withBitFlipped(entry.value, bit);
     this.#live.replaceValue(entry, flipped);
@@ -272,6 +284,7 @@ export class VirtualDisk implements KvDisk {
     const bit = 8 + random.below((entry.key.length - 1) * 8);
     const flipped = withBitFlipped(entry.key, bit);
     if (this.#live.get(flipped) !== undefined) return null;
+    this.#noteFlip(entry);
     this.#live.replaceKey(entry, flipped);
     this.#directory.replaceKey(entry, flipped);
     this.counts.keyFlips++;
@@ -292,6 +305,10 @@ function copyOf(batch: KvBatch): KvBatch {
     else copy.put(Uint8Array.from(key), Uint8Array.from(value));
   }
   return copy;
+}
+
+function nameOf(databaseKey: Uint8Array): string {
+  return Buffer.from(databaseKey).toString('latin1');
 }
 
 function pickFrom(random: SeededRandom, entries: readonly KvEntry[]): KvEntry | null {

@@ -9,6 +9,7 @@ const OPTIONS: StoreOptions = {
   groupBytesMax: 1 << 20,
   queueBytesMax: 8 << 20,
   hintBytesMax: 1 << 20,
+  recentBytesMax: 0,
   reopenDelayMs: 1,
 };
 const ALL = { entriesMax: 100_000, bytesMax: 1 << 30 };
@@ -19,11 +20,14 @@ export interface LoneStore {
   readonly events: readonly StoreEvent[];
 }
 
-export async function openLoneStore(kv: OrderedKv, wallMs: () => number = () => WALL_MS): Promise<LoneStore> {
+/** A store that remembers what it has committed; others here look everything up, as one does that was just opened. */
+export const REMEMBERING: Partial<StoreOptions> = { recentBytesMax: 64 * 1024 };
+
+export async function openLoneStore(kv: OrderedKv, wallMs: () => number = () => WALL_MS, options: Partial<StoreOptions> = {}): Promise<LoneStore> {
   const events: StoreEvent[] = [];
   const clock = new HybridClock(writerOf(nodeId(0), incarnation(1)), readCeiling(kv));
   const ports = { kv, clock, wallMs, sleep: async () => Promise.resolve(), report: (event: StoreEvent) => void events.push(event) };
-  return { store: await Store.open(ports, OPTIONS), clock, events };
+  return { store: await Store.open(ports, { ...OPTIONS, ...options }), clock, events };
 }
 
 export async function scanAll(store: Store): Promise<void> {

@@ -112,7 +112,7 @@ export class MemoryNodes implements AsyncDisposable {
         seat.daemon = null;
       },
     });
-    seat.client = new RingClient(seat.daemon.url);
+    seat.client = new RingClient(seat.daemon.url, { spread: 'none' });
   }
 
   async wipe(id: number): Promise<void> {

@@ -68,7 +68,7 @@ export interface RunningDaemon extends AsyncDisposable {
 export async function startDaemon(args: readonly string[], node = 0): Promise<RunningDaemon> {
   // A test that is broken off, by its time limit or otherwise, leaves no daemon behind.
   const daemon = await Daemon.start({ node, program: PROGRAM, args: [...args, '--stop-with-parent'], readyTimeoutMs: READY_TIMEOUT_MS }, { onLog: () => undefined, onExit: () => undefined });
-  const client = new RingClient(daemon.url);
+  const client = new RingClient(daemon.url, { spread: 'none' });
   return {
     daemon,
     client,
@@ -129,7 +129,7 @@ export async function startDaemons(nodes: number, replicationFactor: number, fla
     throw error;
   }
   const { urls } = processes;
-  const clients = urls.map((url) => new RingClient(url));
+  const clients = urls.map((url) => new RingClient(url, { spread: 'none' }));
   const others: RingClient[] = [];
   const cluster: DaemonCluster = {
     processes,

@@ -27,6 +27,8 @@ export interface PureClusterOptions {
   readonly requestsInFlightMax?: number;
   readonly requestBytesInFlightMax?: number;
   readonly hintBytesMax?: number;
+  /** 0: every version is looked up. */
+  readonly recentBytesMax?: number;
 }
 
 export const HEDGE_AFTER_MS = 50;
@@ -355,13 +357,14 @@ export class PureCluster {
     const seat = this.#seat(id);
     if (seat.running !== null) throw new Error(`node ${id} runs already`);
     const wallMs = (): number => WALL_MS + this.nowMs + (this.skewsMs[id] ?? 0);
-    const { hintBytesMax, reservesAtStart = true, requestsInFlightMax = 10_000, requestBytesInFlightMax = 1 << 30 } = this.#options;
+    const { hintBytesMax, recentBytesMax, reservesAtStart = true, requestsInFlightMax = 10_000, requestBytesInFlightMax = 1 << 30 } = this.#options;
     const node = await openStoreNode(id, this.placement, {
       kv: seat.kv,
       wallMs,
       incarnation: seat.incarnation,
       ...(seat.distrusted === null ? {} : { distrusted: seat.distrusted }),
       ...(hintBytesMax === undefined ? {} : { hintBytesMax }),
+      ...(recentBytesMax === undefined ? {} : { recentBytesMax }),
     });
     if (reservesAtStart) await node.store.reserveCeiling(0);
     const coordinator = new Coordinator(

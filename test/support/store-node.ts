@@ -37,6 +37,8 @@ export interface StoreNodeOptions {
   readonly kv?: OrderedKv;
   readonly wallMs?: () => number;
   readonly hintBytesMax?: number;
+  /** 0: every version is looked up. */
+  readonly recentBytesMax?: number;
   /** Trusted unless it says why not. */
   readonly distrusted?: DistrustReason;
   /** That of a directory that was made anew differs. */
@@ -67,6 +69,7 @@ export async function openStoreNode(id: NodeId, placement: Placement, options: S
     groupBytesMax: 1 << 20,
     queueBytesMax: 64 << 20,
     hintBytesMax: options.hintBytesMax ?? 64 << 20,
+    recentBytesMax: options.recentBytesMax ?? 64 * 1024,
     reopenDelayMs: 1,
   };
   const store = await Store.open({ kv, clock, wallMs, sleep: settle, report: () => undefined }, storeOptions);

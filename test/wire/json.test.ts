@@ -25,6 +25,7 @@ describe('requests as text', () => {
     expect(only({ id: 5, op: 'status' })).toEqual([4, 5]);
     expect(only({ id: 6, op: 'converged' })).toEqual([5, 6]);
     expect(only({ id: 7, op: 'ping' })).toEqual([8, 7]);
+    expect(only({ id: 8, op: 'topology' })).toEqual([9, 8]);
   });
 
   test('an array of requests is told from a single one', () => {

@@ -41,6 +41,7 @@ export const clientRequest: fc.Arbitrary<ClientRequest> = fc.oneof(
   fc.tuple(type(6), id, text),
   fc.tuple(type(7), id, key),
   fc.tuple(type(8), id),
+  fc.tuple(type(9), id),
 );
 
 export const clientReply: fc.Arbitrary<ClientReply> = fc.oneof(
@@ -63,7 +64,7 @@ export const peerRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
   fc.tuple(type(32), id, fc.nat(), text, text, node, node, incarnationNumber, fc.nat(), memory),
   fc.tuple(type(33), id, key, record, nodes),
   fc.tuple(type(34), id, node, key, record),
-  fc.tuple(type(35), id, key),
+  fc.tuple(type(35), id, key, bit),
   fc.tuple(type(36), id, recordPairs),
   fc.tuple(type(37), id, multipleOf(10)),
   fc.tuple(type(38), id, partitionNumber, leaves),
@@ -81,6 +82,8 @@ export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
   fc.tuple(type(66), id, fc.constantFrom<2 | 7>(2, 7), versionBytes),
   fc.tuple(type(67), id, fc.constantFrom<0 | 4>(0, 4), record),
   fc.tuple(type(67), id, fc.constantFrom<1 | 2 | 3 | 4>(1, 2, 3, 4), fc.constant(null)),
+  fc.tuple(type(75), id, fc.constantFrom<0 | 4>(0, 4), versionBytes),
+  fc.tuple(type(75), id, fc.constantFrom<1 | 2 | 3 | 4>(1, 2, 3, 4), fc.constant(null)),
   fc.tuple(type(68), id, bit),
   fc.tuple(type(69), id, bit, multipleOf(2)),
   fc.tuple(type(70), id, fc.oneof(leaves, fc.constant(new Uint8Array(0)))),

@@ -1,0 +1,46 @@
+/** What a client can ask, and how each reply is read; a reply of another type is `UNFIT`. */
+import { TYPE, type ClientReply, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type ReadAnswer, type WriteAnswer } from '../wire/index.ts';
+import { clusterStatus, convergedAnswer, jsonAnswer, locateAnswer, ownValue, readAnswer, writeAnswer } from './answers.ts';
+import { UNFIT, type Operation } from './call.ts';
+
+export const PUT: Operation<WriteAnswer> = { type: TYPE.put, kind: 'write', read: readWritten };
+export const DELETE: Operation<WriteAnswer> = { type: TYPE.delete, kind: 'write', read: readWritten };
+export const GET: Operation<Uint8Array | null> = {
+  type: TYPE.get,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.value ? ownValue(reply[2]) : UNFIT),
+};
+export const GET_WITH_DETAIL: Operation<ReadAnswer> = {
+  type: TYPE.get,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.value ? readAnswer(reply) : UNFIT),
+};
+export const STATUS: Operation<ClusterStatus> = {
+  type: TYPE.status,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.json ? clusterStatus(reply) : UNFIT),
+};
+export const CONVERGED: Operation<ConvergedAnswer> = {
+  type: TYPE.converged,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.json ? convergedAnswer(reply) : UNFIT),
+};
+export const LOCATE: Operation<LocateAnswer> = {
+  type: TYPE.locate,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.json ? locateAnswer(reply) : UNFIT),
+};
+export const CONTROL: Operation<unknown> = {
+  type: TYPE.control,
+  kind: 'write',
+  read: (reply) => (reply[0] === TYPE.json ? jsonAnswer(reply) : UNFIT),
+};
+export const PING: Operation<void> = {
+  type: TYPE.ping,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.pong ? undefined : UNFIT),
+};
+
+function readWritten(reply: ClientReply): WriteAnswer | typeof UNFIT {
+  return reply[0] === TYPE.written ? writeAnswer(reply) : UNFIT;
+}
