@@ -9,10 +9,10 @@
  * generator itself, about a millisecond, as timers have that resolution; it is reported as `sendLag`.
  *
  * The generator shares the processors with the daemons. So keys and values are made once, the clock is read once an
- * operation, and an operation costs the client's promise and one more.
+ * operation, and an operation of a closed loop costs the client's promise and what `then` makes of it.
  */
 import type { LoadClock } from './clock.ts';
-import type { LoadPlan, LoadResult } from './plan.ts';
+import type { LoadPlan, LoadResult, OperationKind } from './plan.ts';
 import { ABSENT, NOT_SENT, Recorder } from './recorder.ts';
 import { KeyTable, ValueTable } from './records.ts';
 import type { StoreClient } from './store-client.ts';
@@ -78,10 +78,44 @@ export class Generator {
     await Promise.all(this.#clients.flatMap((client) => Array.from({ length: inFlight }, async () => this.#worker(client, recorder, untilMs))));
   }
 
+  /** One operation after the other. Callbacks and no `await`: each of those is a promise more. */
   async #worker(client: StoreClient, recorder: Recorder, untilMs: number): Promise<void> {
-    for (let now = this.#clock.nowMs(); now < untilMs; ) {
-      now = await this.#operate(client, recorder, now);
-    }
+    return new Promise((resolve) => {
+      let fromMs = this.#clock.nowMs();
+      let kind: OperationKind = 'read';
+      let keyNumber = 0;
+      const next = (nowMs: number): void => {
+        fromMs = nowMs;
+        if (nowMs >= untilMs) {
+          resolve();
+          return;
+        }
+        const operation = this.#source.next();
+        ({ kind, keyNumber } = operation);
+        this.#begin(client, operation).then(ended, failed);
+      };
+      const ended = (answer: unknown): void => {
+        if (answer === null) {
+          failed(ABSENT);
+          return;
+        }
+        if (kind === 'insert') this.#source.inserted(keyNumber);
+        const nowMs = this.#clock.nowMs();
+        recorder.succeeded(kind, fromMs, nowMs);
+        next(nowMs);
+      };
+      const failed = (error: unknown): void => {
+        recorder.failed(error);
+        if (kind === 'insert') this.#source.inserted(keyNumber);
+        void this.#afterError(next);
+      };
+      next(fromMs);
+    });
+  }
+
+  async #afterError(next: (nowMs: number) => void): Promise<void> {
+    await this.#clock.sleep(ERROR_PAUSE_MS);
+    next(this.#clock.nowMs());
   }
 
   async #openLoop(recorder: Recorder, startMs: number, ratePerSecond: number, total: number): Promise<void> {

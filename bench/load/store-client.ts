@@ -7,7 +7,7 @@ import type { TargetAddress } from './plan.ts';
 
 export interface StoreClient {
   read(key: Uint8Array): Promise<Uint8Array | null>;
-  write(key: Uint8Array, value: Uint8Array): Promise<void>;
+  write(key: Uint8Array, value: Uint8Array): Promise<unknown>;
   /** Reads up to `count` records in the order of their keys, from `from` on; how many there were. */
   scan?(from: Uint8Array, count: number): Promise<number>;
   close(): Promise<void>;
@@ -47,10 +47,8 @@ async function connectRing(urls: readonly string[], consistency: Consistency): P
   // It connects on first use, which is not to be measured.
   await client.ping();
   return {
-    read: async (key) => client.get(key),
-    write: async (key, value) => {
-      await client.put(key, value);
-    },
+    read: (key) => client.get(key),
+    write: (key, value) => client.put(key, value),
     close: async () => client.close(),
   };
 }

@@ -58,7 +58,7 @@ export async function connectEtcd(urls: readonly string[]): Promise<StoreClient>
         client.range({ key }, callOptions(), (error, answer) => (error === null ? resolve(answer?.kvs[0]?.value ?? null) : reject(refused(error))));
       }),
     write: (key, value) =>
-      new Promise((resolve, reject) => {
+      new Promise<void>((resolve, reject) => {
         client.put({ key, value }, callOptions(), (error) => (error === null ? resolve() : reject(refused(error))));
       }),
     close: async () => client.close(),
