@@ -7,6 +7,7 @@ import { failure } from './answers.ts';
 import { RingError } from './errors.ts';
 import type { Lane } from './lane.ts';
 import type { PendingRequest } from './request-table.ts';
+import type { SliceRequest } from './scan.ts';
 
 /** A reader's word for a reply that its request cannot have. */
 export const UNFIT = Symbol('unfit');
@@ -25,6 +26,8 @@ export interface Content {
   readonly value: Uint8Array;
   readonly level: LevelNumber;
   readonly command: string;
+  /** Of a scan, whose `key` is where it begins, if anywhere. */
+  readonly slice?: SliceRequest;
 }
 
 /** A request with the kind of its answer hidden, so that all fit into one table. */
@@ -38,8 +41,9 @@ export interface ClientCall extends PendingRequest<Lane> {
   fail(error: unknown): void;
 }
 
-/** What a message takes beside its key, value and command: six fields and the array, nine bytes each. */
-const FIXED_BYTES = 63;
+/** What a message takes beside its key, value and command: at most eight fields and the array, nine bytes each. */
+const FIXED_BYTES = 81;
+const NO_SLICE: SliceRequest = { from: null, to: null, limit: 1, flags: 0 };
 /** A UTF-16 unit takes at most this many bytes in UTF-8. */
 const UTF8_BYTES_PER_UNIT_MAX = 3;
 
@@ -65,7 +69,7 @@ export class Call<Answer> implements ClientCall {
   /** `resolve` and `reject` are those of the caller's promise. */
   constructor(operation: Operation<Answer>, content: Content, id: number, deadlineMs: number, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
     this.id = id;
-    this.bytes = FIXED_BYTES + content.key.length + content.value.length + content.command.length * UTF8_BYTES_PER_UNIT_MAX;
+    this.bytes = FIXED_BYTES + content.key.length + content.value.length + content.command.length * UTF8_BYTES_PER_UNIT_MAX + (content.slice?.to?.length ?? 0);
     this.deadlineMs = deadlineMs;
     this.kind = operation.kind;
     this.key = content.key;
@@ -77,13 +81,15 @@ export class Call<Answer> implements ClientCall {
 
   toMessage(timeoutMs: number): ClientRequest {
     const { type } = this.#operation;
-    const { key, value, level, command } = this.#content;
+    const { key, value, level, command, slice = NO_SLICE } = this.#content;
     switch (type) {
       case TYPE.put:
         return [type, this.id, key, value, level, timeoutMs];
       case TYPE.get:
       case TYPE.delete:
         return [type, this.id, key, level, timeoutMs];
+      case TYPE.scan:
+        return [type, this.id, slice.from, slice.to, slice.limit, slice.flags, level, timeoutMs];
       case TYPE.locate:
         return [type, this.id, key];
       case TYPE.control:

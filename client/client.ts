@@ -9,8 +9,9 @@ import type { ClusterStatus, ConvergedAnswer, LevelNumber, LocateAnswer, ReadAns
 import { keyBytes, valueBytes } from './answers.ts';
 import { Call, type Content, type Operation } from './call.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { CONTROL, CONVERGED, DELETE, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, STATUS } from './operations.ts';
+import { CONTROL, CONVERGED, DELETE, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, SCAN, STATUS } from './operations.ts';
 import { DEADLINE_GRACE_MS, addressesFrom, checkTimeout, levelNumber, settingsFrom, type RequestOptions, type RingClientOptions, type Settings } from './options.ts';
+import { scanRange, type KeyEntry, type KeyScanOptions, type ScanEntry, type ScanOptions, type Slice, type SliceRequest } from './scan.ts';
 
 const NO_OPTIONS: RequestOptions = {};
 const NO_BYTES = new Uint8Array(0);
@@ -54,6 +55,18 @@ export class RingClient implements AsyncDisposable {
     return this.#request(GET_WITH_DETAIL, options, () => this.#keyed(key, options));
   }
 
+  /**
+   * The entries of a range in byte order of their keys, asked for slice by slice as they are taken. Tombstones and older
+   * versions never show, and no key comes twice. Each slice is as fresh as a read at its level when it was taken; the
+   * whole is no snapshot: what is written meanwhile may be in it or not. A slice is asked for again as a read is; when one
+   * fails for good the iterator throws, and a new scan from the last key goes on. `timeoutMs` is that of one slice.
+   */
+  scan(options: KeyScanOptions): AsyncGenerator<KeyEntry, void, undefined>;
+  scan(options?: ScanOptions): AsyncGenerator<ScanEntry, void, undefined>;
+  scan(options: KeyScanOptions | ScanOptions = NO_OPTIONS): AsyncGenerator<KeyEntry | ScanEntry, void, undefined> {
+    return scanRange(async (slice) => this.#askSlice(slice, options), options);
+  }
+
   /** The cluster as the node that answers sees it. */
   status(options: RequestOptions = NO_OPTIONS): Promise<ClusterStatus> {
     return this.#request(STATUS, options, () => NOTHING);
@@ -86,6 +99,10 @@ export class RingClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #askSlice(slice: SliceRequest, options: RequestOptions): Promise<Slice> {
+    return this.#request(SCAN, options, () => ({ key: slice.from ?? NO_BYTES, value: NO_BYTES, level: this.#levelOf(options), command: '', slice }));
   }
 
   #keyed(key: string | Uint8Array, options: RequestOptions): Content {

@@ -2,6 +2,7 @@
 import { TYPE, type ClientReply, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type ReadAnswer, type WriteAnswer } from '../wire/index.ts';
 import { clusterStatus, convergedAnswer, jsonAnswer, locateAnswer, ownValue, readAnswer, writeAnswer } from './answers.ts';
 import { UNFIT, type Operation } from './call.ts';
+import { sliceAnswer, type Slice } from './scan.ts';
 
 export const PUT: Operation<WriteAnswer> = { type: TYPE.put, kind: 'write', read: readWritten };
 export const DELETE: Operation<WriteAnswer> = { type: TYPE.delete, kind: 'write', read: readWritten };
@@ -14,6 +15,11 @@ export const GET_WITH_DETAIL: Operation<ReadAnswer> = {
   type: TYPE.get,
   kind: 'repeatable',
   read: (reply) => (reply[0] === TYPE.value ? readAnswer(reply) : UNFIT),
+};
+export const SCAN: Operation<Slice> = {
+  type: TYPE.scan,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.entries ? sliceAnswer(reply) : UNFIT),
 };
 export const STATUS: Operation<ClusterStatus> = {
   type: TYPE.status,

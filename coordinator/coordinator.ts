@@ -10,7 +10,7 @@
  *  O3  What is in flight is bounded in number and bytes; beyond that a request is answered `RING_OVERLOADED`.
  */
 import { IdTable, type HybridClock, type NodeId, type Version } from '../data/index.ts';
-import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage } from '../wire/index.ts';
+import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage, type ScanMessage } from '../wire/index.ts';
 import { OperationList } from './operation-list.ts';
 import {
   COORDINATOR_EVENTS,
@@ -22,6 +22,7 @@ import {
   type OperationTimes,
 } from './operation.ts';
 import type { Placement } from './placement.ts';
+import { RangeOperation } from './range-operation.ts';
 import { ReadOperation } from './read-operation.ts';
 import { WriteOperation } from './write-operation.ts';
 
@@ -117,6 +118,15 @@ export class Coordinator implements OperationEnvironment {
     if (this.#isOverloaded(sink, id)) return;
     const request = { sink, id, key, level, deadlineMs: this.#deadline(timeoutMs, nowMs) };
     const operation = new ReadOperation(this, request, this.#placement.ofKey(key), nowMs);
+    this.#operations.add(operation);
+    operation.start();
+  }
+
+  scan(sink: AnswerSink, [, id, from, to, limit, flags, level, timeoutMs]: ScanMessage, nowMs: number): void {
+    this.count('scans');
+    if (this.#isOverloaded(sink, id)) return;
+    const request = { sink, id, from, to, limit, flags, level, deadlineMs: this.#deadline(timeoutMs, nowMs) };
+    const operation = new RangeOperation(this, request, this.#placement, nowMs);
     this.#operations.add(operation);
     operation.start();
   }

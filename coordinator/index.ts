@@ -17,6 +17,7 @@ export { handOff, type HandOffEffect, type HandOffResume } from './hand-off.ts';
 export { Liveness, type LivenessChange, type LivenessOptions, type LivenessState } from './liveness.ts';
 export type { AnswerSink, CoordinatorEvent } from './operation.ts';
 export { Placement, type Preference } from './placement.ts';
+export { RangeReplica, failedRange } from './range-replica.ts';
 export { Replica, isKept, pairsOfRecords, recordIntents, recordsOfPairs, type ReplicaRequest } from './replica.ts';
 export { Trust, type DistrustReason, type PeerStanding } from './trust.ts';
 export { MEMBERS_MAX, PARTITIONS_PER_NODE, TopologyError, decodeTopology, encodeTopology, firstTopology, topologyDigest, type Member, type Topology } from './topology.ts';

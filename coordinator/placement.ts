@@ -17,6 +17,8 @@ export class Placement {
   readonly topology: Topology;
   /** How many of the replicas are a majority. */
   readonly majority: number;
+  /** The sets of replicas that partitions have, each once: what holds for all of these holds for every key. */
+  readonly replicaSets: readonly (readonly NodeId[])[];
   readonly #preferences: readonly Preference[];
 
   constructor(topology: Topology) {
@@ -28,6 +30,7 @@ export class Placement {
       replicas,
       fallbacks: fallbacksOf(ids, replicas),
     }));
+    this.replicaSets = [...new Map(topology.replicas.map((replicas) => [replicas.join(), replicas])).values()];
   }
 
   hash(key: Uint8Array): number {

@@ -31,7 +31,8 @@ export type { ReadBudget } from './leveldb-table.ts';
 export { MemoryKv } from './memory-kv.ts';
 export { DIGEST_BYTES, LEAVES, MerkleTrees, differingLeaves, isEmptyLeaf, leafOfHash } from './merkle.ts';
 export { IdTable, type Identified } from './id-table.ts';
-export { KvBatch, type Durability, type KvEntry, type OrderedKv, type ScanLimits } from './ordered-kv.ts';
+export { type KeySpan, type OrderedEntry, type OrderedSlice } from './ordered-slice.ts';
+export { KvBatch, type Durability, type KvEntry, type OrderedKv, type ScanDirection, type ScanLimits } from './ordered-kv.ts';
 export {
   RECORD_HEADER_BYTES,
   encodeRecord,

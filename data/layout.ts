@@ -145,6 +145,7 @@ export const RECORDS: KeyRange = keyspaceRange(KEYSPACE.record);
 /** Records, ordered keys and hints: all that a scrub reads. */
 export const ALL_DATA: KeyRange = { from: Uint8Array.of(KEYSPACE.record), to: Uint8Array.of(KEYSPACE.hint + 1) };
 export const HINTS: KeyRange = keyspaceRange(KEYSPACE.hint);
+export const ORDERED_KEYS: KeyRange = keyspaceRange(KEYSPACE.orderedKey);
 export const DOUBTS: KeyRange = { from: metaKey(`${META.doubt}/`), to: metaKey(`${META.doubt}0`) };
 export const DIRTY: KeyRange = { from: metaKey(`${META.dirty}/`), to: metaKey(`${META.dirty}0`) };
 
@@ -175,7 +176,7 @@ export function hintsOf(target: NodeId): KeyRange {
   return { from, to };
 }
 
-/** The smallest database key after `key`; where a scan that stopped at `key` goes on. */
+/** The smallest key after `key`, of the database or of a client; where a scan that stopped at `key` goes on. */
 export function keyAfter(key: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(key.length + 1);
   bytes.set(key);

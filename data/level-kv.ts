@@ -13,7 +13,7 @@ import type { ClassicLevel } from 'classic-level';
 import { DataError, type DataErrorCode } from './errors.ts';
 import type { KeyRange } from './layout.ts';
 import { inspectDatabase } from './leveldb-check.ts';
-import type { Durability, KvBatch, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
+import type { Durability, KvBatch, KvEntry, OrderedKv, ScanDirection, ScanLimits } from './ordered-kv.ts';
 
 export interface LevelKvOptions {
   /** Bytes of LevelDB's block cache. */
@@ -92,11 +92,12 @@ class LevelKv implements OrderedKv {
     }
   }
 
-  async scan(range: KeyRange, limits: ScanLimits): Promise<readonly KvEntry[]> {
+  async scan(range: KeyRange, limits: ScanLimits, direction: ScanDirection = 'forward'): Promise<readonly KvEntry[]> {
     try {
       const iterator = this.#opened().iterator({
         gte: range.from,
         lt: range.to,
+        reverse: direction === 'reverse',
         limit: limits.entriesMax,
         fillCache: false,
         highWaterMarkBytes: Math.min(READ_AHEAD_BYTES, limits.bytesMax),

@@ -4,7 +4,7 @@
 import { compareBytes } from './bytes.ts';
 import { DataError } from './errors.ts';
 import type { KeyRange } from './layout.ts';
-import type { Durability, KvBatch, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
+import type { Durability, KvBatch, KvEntry, OrderedKv, ScanDirection, ScanLimits } from './ordered-kv.ts';
 
 /** A block is split in two when it grows beyond this; inserting moves at most so many entries. */
 const BLOCK_ENTRIES_MAX = 512;
@@ -31,8 +31,12 @@ export class MemoryKv implements OrderedKv {
     }
   }
 
-  async scan(range: KeyRange, limits: ScanLimits): Promise<readonly KvEntry[]> {
+  async scan(range: KeyRange, limits: ScanLimits, direction: ScanDirection = 'forward'): Promise<readonly KvEntry[]> {
     this.#checkOpen();
+    return direction === 'forward' ? this.#scanUp(range, limits) : this.#scanDown(range, limits);
+  }
+
+  #scanUp(range: KeyRange, limits: ScanLimits): readonly KvEntry[] {
     const found: KvEntry[] = [];
     let bytes = 0;
     const first = Math.max(0, this.#blockOf(range.from));
@@ -41,6 +45,23 @@ export class MemoryKv implements OrderedKv {
       for (let i = b === first ? lowerBound(block, range.from) : 0; i < block.length; i++) {
         const entry = block[i];
         if (entry === undefined || compareBytes(entry.key, range.to) >= 0) return found;
+        found.push({ key: Uint8Array.from(entry.key), value: Uint8Array.from(entry.value) });
+        bytes += entry.key.length + entry.value.length;
+        if (found.length >= limits.entriesMax || bytes >= limits.bytesMax) return found;
+      }
+    }
+    return found;
+  }
+
+  #scanDown(range: KeyRange, limits: ScanLimits): readonly KvEntry[] {
+    const found: KvEntry[] = [];
+    let bytes = 0;
+    const last = this.#blockOf(range.to);
+    for (let b = last; b >= 0; b--) {
+      const block = this.#blocks[b] ?? [];
+      for (let i = (b === last ? lowerBound(block, range.to) : block.length) - 1; i >= 0; i--) {
+        const entry = block[i];
+        if (entry === undefined || compareBytes(entry.key, range.from) < 0) return found;
         found.push({ key: Uint8Array.from(entry.key), value: Uint8Array.from(entry.value) });
         bytes += entry.key.length + entry.value.length;
         if (found.length >= limits.entriesMax || bytes >= limits.bytesMax) return found;

@@ -48,11 +48,14 @@ export interface ScanLimits {
   readonly bytesMax: number;
 }
 
+/** `reverse`: from the end of the range downwards. */
+export type ScanDirection = 'forward' | 'reverse';
+
 export interface OrderedKv {
   get(key: Uint8Array): Uint8Array | undefined;
   write(batch: KvBatch, durability: Durability): Promise<void>;
-  /** The entries of the range in key order, from its start, up to the limits. */
-  scan(range: KeyRange, limits: ScanLimits): Promise<readonly KvEntry[]>;
+  /** The entries of the range in key order, from its start, up to the limits; `reverse`: in the opposite order, from its end. */
+  scan(range: KeyRange, limits: ScanLimits, direction?: ScanDirection): Promise<readonly KvEntry[]>;
   /** Closes and opens again; resolves when writes may be acknowledged again. */
   reopen(): Promise<void>;
   close(): Promise<void>;

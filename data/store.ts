@@ -46,7 +46,8 @@ import {
   type RecordKeyParts,
 } from './layout.ts';
 import type { MerkleTrees } from './merkle.ts';
-import type { Durability, KvEntry, OrderedKv, ScanLimits } from './ordered-kv.ts';
+import type { Durability, KvEntry, OrderedKv, ScanDirection, ScanLimits } from './ordered-kv.ts';
+import { readInOrder, spanRange, type KeySpan, type OrderedSlice } from './ordered-slice.ts';
 import { RecentRecords, type Stamp } from './recent-records.ts';
 import { isIntact, versionOf, type RecordBytes } from './record.ts';
 import { scrubEntries } from './scrub.ts';
@@ -355,6 +356,13 @@ export class Store implements GroupContext {
     return { records, next: nextOf(entries, limits) };
   }
 
+  /** The keys of a span in their order, each with its record (data/ordered-slice.ts). Throws like `read`. */
+  async orderedSlice(span: KeySpan, limits: ScanLimits, direction: ScanDirection): Promise<OrderedSlice> {
+    this.#checkOpen();
+    const entries = await this.#read(spanRange(span), limits, direction);
+    return readInOrder(entries, limits, direction, this);
+  }
+
   /**
    * Hinted records for `target`, from `from` on. References are followed; what cannot be read is left out, and stays.
    * The byte limit holds for the records that references lead to as well: a reference is small, its record is not.
@@ -578,9 +586,9 @@ export class Store implements GroupContext {
     this.#ports.report({ event: 'rolled-back', from, to });
   }
 
-  async #read(range: KeyRange, limits: ScanLimits): Promise<readonly KvEntry[]> {
+  async #read(range: KeyRange, limits: ScanLimits, direction: ScanDirection = 'forward'): Promise<readonly KvEntry[]> {
     try {
-      return await this.#ports.kv.scan(range, limits);
+      return await this.#ports.kv.scan(range, limits, direction);
     } catch (error) {
       this.#cannotRead(error);
       throw error;

@@ -32,8 +32,8 @@ import { Outbox, countFrame, type TickScheduler } from './outbox.ts';
 import { codeOf, messageOf } from './errors.ts';
 import type { MessageSocket, Time, Timer } from './ports.ts';
 
-/** The requests that are not put, get or delete. Answered as JSON; throws an error with a code. */
-export type ClientService = (request: Exclude<ClientRequest, { readonly 0: 1 | 2 | 3 | 8 }>) => Promise<unknown>;
+/** The requests that are not put, get, delete, scan or ping. Answered as JSON; throws an error with a code. */
+export type ClientService = (request: Exclude<ClientRequest, { readonly 0: 1 | 2 | 3 | 8 | 10 }>) => Promise<unknown>;
 
 export interface ClientSessionOptions {
   readonly coordinator: Coordinator;
@@ -98,7 +98,7 @@ export class ClientSession {
       answer: (reply) => {
         let text = encodeTextReply(reply);
         // A read can be asked again; of a write it would be a lie.
-        if (reply[0] === TYPE.value && units + text.length > FRAME_BYTES_MAX) {
+        if ((reply[0] === TYPE.value || reply[0] === TYPE.entries) && units + text.length > FRAME_BYTES_MAX) {
           text = encodeTextReply(failed(reply[1], 'RING_OVERLOADED', 'the answers to this array are more than one frame holds; ask for less at once'));
         }
         texts.push(text);
@@ -125,6 +125,9 @@ export class ClientSession {
           break;
         case TYPE.delete:
           coordinator.delete(sink, request, nowMs);
+          break;
+        case TYPE.scan:
+          coordinator.scan(sink, request, nowMs);
           break;
         case TYPE.ping:
           sink.answer([TYPE.pong, request[1]]);

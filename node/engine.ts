@@ -11,6 +11,7 @@ import {
   Coordinator,
   Liveness,
   Placement,
+  RangeReplica,
   Replica,
   Trust,
   topologyDigest,
@@ -33,6 +34,7 @@ import { PeerMemory, judgeMemory, RUN_MAX, type NodeRun, type Remembered } from 
 import { PeerService } from './peer-service.ts';
 import { PeerSession, type PeerSessionOptions } from './peer-session.ts';
 import type { Dial, MessageSocket, NodeDisk, NodeLog, Random, Time, Timer } from './ports.ts';
+import { RangeQueue } from './range-queue.ts';
 import { ReadQueue } from './read-queue.ts';
 import { Scrubber } from './scrubber.ts';
 import { StatusReporter } from './status.ts';
@@ -74,6 +76,7 @@ export class NodeEngine {
   readonly #liveness: Liveness;
   readonly #coordinator: Coordinator;
   readonly #replica: Replica;
+  readonly #ranges: RangeReplica;
   readonly #calls: PeerCalls;
   readonly #background: Background;
   readonly #scrubber: Scrubber;
@@ -84,6 +87,7 @@ export class NodeEngine {
   readonly #timers: Timer[] = [];
   readonly #own: Outbox<PeerRequest>;
   readonly #ownReads: ReadQueue;
+  readonly #ownRanges: RangeQueue;
   readonly #peerSessionOptions: PeerSessionOptions;
   readonly #run: NodeRun;
   /** The furthest that any peer has seen an earlier run get, beyond what this one found. */
@@ -130,6 +134,8 @@ export class NodeEngine {
     this.#liveness = new Liveness(this.nodeId, peers, config.heartbeat, time.monotonicMs());
     this.#replica = new Replica(this.nodeId, placement, store, this.#trust);
     this.#ownReads = new ReadQueue({ replica: this.#replica, time, isFull: () => false, reply: (replies) => this.#replied(this.nodeId, replies) });
+    this.#ranges = new RangeReplica(store, this.#trust);
+    this.#ownRanges = this.#makeOwnRanges();
     this.#own = new Outbox(this.#scheduler, (requests) => this.#serveOwn(requests));
     this.#coordinator = this.#makeCoordinator(placement);
     this.#calls = new PeerCalls((node, request) => this.#links.get(node)?.send(request) ?? false, () => time.monotonicMs());
@@ -341,6 +347,7 @@ export class NodeEngine {
     const others: PeerRequest[] = [];
     for (const request of requests) {
       if (request[0] === TYPE.read) reads.push(request);
+      else if (request[0] === TYPE.range) this.#ownRanges.push(request);
       else others.push(request);
     }
     if (others.length > 0) this.#replica.serve(others as readonly ReplicaRequest[], (replies) => this.#replied(this.nodeId, replies));
@@ -393,6 +400,17 @@ export class NodeEngine {
         fsync: config.durability === 'fsync' ? 1 : 0,
       },
     );
+  }
+
+  #makeOwnRanges(): RangeQueue {
+    const { log, time } = this.#ports;
+    return new RangeQueue({
+      ranges: this.#ranges,
+      time,
+      isFull: () => false,
+      reply: (reply) => this.#replied(this.nodeId, [reply]),
+      report: (error) => log.warn({ error: messageOf(error) }, 'a range could not be read'),
+    });
   }
 
   #makeBackground(placement: Placement): Background {
@@ -525,6 +543,7 @@ export class NodeEngine {
       scheduler: this.#scheduler,
       time,
       replica: this.#replica,
+      ranges: this.#ranges,
       service,
       header: () => this.#header(),
       isCut: (node) => this.#ports.isCut(node),

@@ -13,7 +13,7 @@ import { compareBytes, partitionRange, type NodeId, type Store } from '../data/i
 import { TYPE, type NodeStatus, type PeerReply, type PeerRequest, type SweepVersionsMessage } from '../wire/index.ts';
 import type { Time } from './ports.ts';
 
-type ServedElsewhere = typeof TYPE.hello | typeof TYPE.write | typeof TYPE.hint | typeof TYPE.read | typeof TYPE.handOff | typeof TYPE.sweepRecords;
+type ServedElsewhere = typeof TYPE.hello | typeof TYPE.write | typeof TYPE.hint | typeof TYPE.read | typeof TYPE.handOff | typeof TYPE.sweepRecords | typeof TYPE.range;
 export type ServiceRequest = Exclude<PeerRequest, { readonly 0: ServedElsewhere }>;
 
 export interface PeerServicePorts {

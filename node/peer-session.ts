@@ -3,7 +3,7 @@
  * member of the same cluster with the same topology; anything else is refused with a reason, and closed.
  */
 import type { HybridClock, NodeId } from '../data/index.ts';
-import type { Replica, ReplicaRequest } from '../coordinator/index.ts';
+import type { RangeReplica, Replica, ReplicaRequest } from '../coordinator/index.ts';
 import {
   CLOSE_CODES,
   FrameError,
@@ -26,6 +26,7 @@ import { Outbox, countFrame, type TickScheduler } from './outbox.ts';
 import type { MessageSocket, Time } from './ports.ts';
 import { parseMemory, type PeerMemory, type Remembered } from './peer-memory.ts';
 import type { PeerService } from './peer-service.ts';
+import { RangeQueue } from './range-queue.ts';
 import { ReadQueue } from './read-queue.ts';
 
 export interface PeerSessionOptions {
@@ -40,6 +41,7 @@ export interface PeerSessionOptions {
   readonly scheduler: TickScheduler;
   readonly time: Pick<Time, 'soon'>;
   readonly replica: Replica;
+  readonly ranges: RangeReplica;
   readonly service: PeerService;
   header(): FrameHeader;
   isCut(node: NodeId): boolean;
@@ -55,6 +57,7 @@ export class PeerSession {
   readonly #options: PeerSessionOptions;
   readonly #outbox: Outbox<PeerReply>;
   readonly #reads: ReadQueue;
+  readonly #ranges: RangeQueue;
   #peer: NodeId | null = null;
   #peerIncarnation = 0;
   #peerRun = 0;
@@ -63,11 +66,19 @@ export class PeerSession {
     this.#socket = socket;
     this.#options = options;
     this.#outbox = new Outbox(options.scheduler, (replies) => this.#flush(replies));
+    // A peer that does not take its replies gets no records to hold here.
+    const isFull = (): boolean => socket.readyState !== socket.OPEN || socket.bufferedAmount > SEND_BUFFER_HIGH_BYTES;
+    this.#ranges = new RangeQueue({
+      ranges: options.ranges,
+      time: options.time,
+      isFull,
+      reply: (reply) => this.#outbox.push(reply),
+      report: (error) => options.service.failed(error),
+    });
     this.#reads = new ReadQueue({
       replica: options.replica,
       time: options.time,
-      // A peer that does not take its replies gets no records to hold here.
-      isFull: () => socket.readyState !== socket.OPEN || socket.bufferedAmount > SEND_BUFFER_HIGH_BYTES,
+      isFull,
       reply: (replies) => {
         for (const reply of replies) this.#outbox.push(reply);
       },
@@ -148,6 +159,9 @@ export class PeerSession {
       switch (message[0]) {
         case TYPE.read:
           reads.push(message);
+          break;
+        case TYPE.range:
+          this.#ranges.push(message);
           break;
         case TYPE.write:
         case TYPE.hint:

@@ -1,9 +1,21 @@
 /** Binary frames between clients and nodes, both ways, into checked messages. */
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/index.ts';
 import { FrameError, isErrorNumber, type ErrorCode } from './errors.ts';
-import { LEVELS, TYPE, type ClientReply, type ClientRequest, type LevelNumber } from './messages.ts';
+import { RANGE_BOUND_BYTES_MAX, SCAN_ENTRIES_MAX } from './limits.ts';
+import {
+  LEVELS,
+  TYPE,
+  type ClientReply,
+  type ClientRequest,
+  type DeleteMessage,
+  type GetMessage,
+  type LevelNumber,
+  type LocateMessage,
+  type PutMessage,
+  type ScanMessage,
+} from './messages.ts';
 import { unpackFrame } from './packr.ts';
-import { isBit, isBytes, isCount, isLevel, isNodeList, isNodePairs, isText, isTimeout, isVersionBytes, isVersionOrNull } from './shape.ts';
+import { isBit, isCount, isLevel, isNodeList, isNodePairs, isRangeBound, isRangeFlags, isText, isTimeout, isValueOrNull, isValuePairs, isVersionBytes, isVersionOrNull } from './shape.ts';
 
 /** A request that cannot be carried out but can be answered; the others in its frame are not affected. */
 export interface InvalidRequest {
@@ -57,6 +69,9 @@ function clientRequest(message: unknown): ClientRequest | InvalidRequest {
       return checkKeyed(type, id, bytesOf(fields[2]), fields[3], fields[4]);
     case TYPE.locate:
       return fields.length === 3 ? checkLocate(id, bytesOf(fields[2])) : wrongLength(id, 'locate', 3);
+    case TYPE.scan:
+      if (fields.length !== 8) return wrongLength(id, 'scan', 8);
+      return checkScan(id, boundOf(fields[2]), boundOf(fields[3]), fields[4], fields[5], fields[6], fields[7]);
     case TYPE.control:
       if (fields.length !== 3) return wrongLength(id, 'control', 3);
       return isText(fields[2]) ? [TYPE.control, id, fields[2]] : invalidRequest(id, 'RING_BAD_REQUEST', 'the command of a control is JSON text');
@@ -71,7 +86,7 @@ function clientRequest(message: unknown): ClientRequest | InvalidRequest {
 }
 
 /** A checked put; the fields may come from either kind of frame. `null` for a key or value: it is neither bytes nor text. */
-export function checkPut(id: number, key: Uint8Array | null, value: Uint8Array | null, level: unknown, timeoutMs: unknown): ClientRequest | InvalidRequest {
+export function checkPut(id: number, key: Uint8Array | null, value: Uint8Array | null, level: unknown, timeoutMs: unknown): PutMessage | InvalidRequest {
   const invalid = keyError(id, key) ?? optionsError(id, level, timeoutMs);
   if (invalid !== null) return invalid;
   if (value === null) return invalidRequest(id, 'RING_BAD_REQUEST', 'the value is neither bytes nor well-formed text');
@@ -81,12 +96,31 @@ export function checkPut(id: number, key: Uint8Array | null, value: Uint8Array |
   return [TYPE.put, id, key as Uint8Array, value, level as LevelNumber, timeoutMs as number];
 }
 
-export function checkKeyed(type: 2 | 3, id: number, key: Uint8Array | null, level: unknown, timeoutMs: unknown): ClientRequest | InvalidRequest {
+export function checkKeyed(type: 2 | 3, id: number, key: Uint8Array | null, level: unknown, timeoutMs: unknown): GetMessage | DeleteMessage | InvalidRequest {
   return keyError(id, key) ?? optionsError(id, level, timeoutMs) ?? [type, id, key as Uint8Array, level as LevelNumber, timeoutMs as number];
 }
 
-export function checkLocate(id: number, key: Uint8Array | null): ClientRequest | InvalidRequest {
+export function checkLocate(id: number, key: Uint8Array | null): LocateMessage | InvalidRequest {
   return keyError(id, key) ?? [TYPE.locate, id, key as Uint8Array];
+}
+
+/** A bound that is neither bytes, nor text, nor nil is `undefined` here. */
+export function checkScan(
+  id: number,
+  from: Uint8Array | null | undefined,
+  to: Uint8Array | null | undefined,
+  limit: unknown,
+  flags: unknown,
+  level: unknown,
+  timeoutMs: unknown,
+): ScanMessage | InvalidRequest {
+  for (const bound of [from, to]) {
+    if (bound === undefined) return invalidRequest(id, 'RING_BAD_REQUEST', 'a range begins and ends with bytes, well-formed text or nil');
+    if (!isRangeBound(bound)) return invalidRequest(id, 'RING_KEY_INVALID', `a range begins and ends with at most ${RANGE_BOUND_BYTES_MAX} bytes`);
+  }
+  if (!isCount(limit) || limit < 1 || limit > SCAN_ENTRIES_MAX) return invalidRequest(id, 'RING_BAD_REQUEST', `the limit is a whole number from 1 to ${SCAN_ENTRIES_MAX}`);
+  if (!isRangeFlags(flags)) return invalidRequest(id, 'RING_BAD_REQUEST', 'the flags of a scan are 0 to 3');
+  return optionsError(id, level, timeoutMs) ?? [TYPE.scan, id, from ?? null, to ?? null, limit, flags as number, level as LevelNumber, timeoutMs as number];
 }
 
 function keyError(id: number, key: Uint8Array | null): InvalidRequest | null {
@@ -111,6 +145,10 @@ function bytesOf(value: unknown): Uint8Array | null {
   return typeof value === 'string' ? Buffer.from(value, 'utf8') : null;
 }
 
+function boundOf(value: unknown): Uint8Array | null | undefined {
+  return value === null ? null : (bytesOf(value) ?? undefined);
+}
+
 function isClientReply(message: unknown): message is ClientReply {
   if (!Array.isArray(message)) return false;
   const fields: readonly unknown[] = message;
@@ -126,6 +164,8 @@ function isClientReply(message: unknown): message is ClientReply {
       return fields.length === 3 && isText(fields[2]);
     case TYPE.pong:
       return fields.length === 2;
+    case TYPE.entries:
+      return fields.length === 4 && isValuePairs(fields[2]) && isRangeBound(fields[3]);
     default:
       return false;
   }
@@ -141,8 +181,4 @@ function isFailed(fields: readonly unknown[]): boolean {
     isCount(fields[5]) &&
     isVersionOrNull(fields[6])
   );
-}
-
-function isValueOrNull(value: unknown): boolean {
-  return value === null || (isBytes(value) && value.length <= VALUE_BYTES_MAX);
 }

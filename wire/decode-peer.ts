@@ -5,9 +5,10 @@
  */
 import { DIGEST_BYTES, LEAVES, isEpoch, isIncarnation, isNodeId, isPartition } from '../data/index.ts';
 import { FrameError, isErrorNumber } from './errors.ts';
-import { FOUND, STORED, TYPE, type FrameHeader, type PeerReply, type PeerRequest } from './messages.ts';
+import { RANGE_BYTES_MAX, RANGE_ENTRIES_MAX } from './limits.ts';
+import { FOUND, RANGE_STATUS, STORED, TYPE, type FrameHeader, type PeerReply, type PeerRequest } from './messages.ts';
 import { unpackFrame } from './packr.ts';
-import { isBit, isBytes, isCount, isKey, isKeyList, isNodeList, isRecord, isRecordPairs, isText, isVersionBytes, isVersionOrNull, isVersionPairs } from './shape.ts';
+import { isBit, isBytes, isCount, isKey, isKeyList, isNodeList, isRangeBound, isRangeFlags, isRangePairs, isRecord, isRecordPairs, isText, isVersionBytes, isVersionOrNull, isVersionPairs } from './shape.ts';
 
 /** partition (2) · root (8) */
 const ROOT_ENTRY_BYTES = 2 + DIGEST_BYTES;
@@ -75,6 +76,8 @@ function isPeerRequest(message: unknown): boolean {
       return length === 4 && isPartition(fields[2]) && isBytes(fields[3]) && fields[3].length === LEAVES_BYTES;
     case TYPE.sweepVersions:
       return length === 7 && isPartition(fields[2]) && isLeaf(fields[3]) && isDatabaseKey(fields[4]) && isDatabaseKey(fields[5]) && isVersionPairs(fields[6]);
+    case TYPE.range:
+      return length === 7 && isRangeBound(fields[2]) && isRangeBound(fields[3]) && isUpTo(fields[4], RANGE_ENTRIES_MAX) && isUpTo(fields[5], RANGE_BYTES_MAX) && isRangeFlags(fields[6]);
     case TYPE.hello:
       return length === 10 && isHello(fields);
     default:
@@ -119,6 +122,8 @@ function isPeerReply(message: unknown): boolean {
       return length === 3 && isText(fields[2]);
     case TYPE.welcome:
       return length === 6 && isNodeId(fields[2]) && isIncarnation(fields[3]) && isCount(fields[4]) && isMemory(fields[5]);
+    case TYPE.rangeRecords:
+      return length === 5 && isCount(fields[2]) && fields[2] <= RANGE_STATUS.untrusted && isRangePairs(fields[3]) && isRangeBound(fields[4]);
     case TYPE.refused:
       return length === 4 && isErrorNumber(fields[2]) && isText(fields[3]);
     default:
@@ -138,6 +143,11 @@ function isFoundRecord(status: number, record: unknown): boolean {
 function isFoundVersion(status: number, version: unknown): boolean {
   if (status === FOUND.record) return isVersionBytes(version);
   return version === null || (status === FOUND.untrusted && isVersionBytes(version));
+}
+
+/** A limit: at least 1. */
+function isUpTo(value: unknown, max: number): boolean {
+  return isCount(value) && value >= 1 && value <= max;
 }
 
 function isLeaf(value: unknown): boolean {

@@ -1,9 +1,9 @@
 /** Text frames: JSON for scripts and browser consoles. The same requests and replies as in binary frames, one to one. */
 import { readVersion, versionToString } from '../data/index.ts';
-import { checkKeyed, checkLocate, checkPut, invalidRequest, type InvalidRequest } from './decode-client.ts';
+import { checkKeyed, checkLocate, checkPut, checkScan, invalidRequest, type InvalidRequest } from './decode-client.ts';
 import { ERROR_CODES, FrameError, isRetryable } from './errors.ts';
-import { MESSAGES_PER_FRAME_MAX } from './limits.ts';
-import { LEVELS, TYPE, type ClientReply, type ClientRequest } from './messages.ts';
+import { MESSAGES_PER_FRAME_MAX, SCAN_ENTRIES_DEFAULT } from './limits.ts';
+import { LEVELS, RANGE_FLAGS, TYPE, type ClientReply, type ClientRequest } from './messages.ts';
 import { isCount } from './shape.ts';
 import { utf8Bytes, utf8Text } from './text.ts';
 
@@ -25,6 +25,7 @@ const FIELDS_BY_OPERATION: Readonly<Record<string, readonly string[]>> = {
   converged: [],
   ping: [],
   topology: [],
+  scan: ['from', 'to', 'limit', 'reverse', 'keysOnly', 'consistency', 'timeoutMs'],
 };
 
 /** Throws `FrameError` when the text is not JSON, neither an object nor an array, or an array of too many requests. */
@@ -86,6 +87,8 @@ function operationRequest(operation: string, id: number, request: Fields): Clien
       return [TYPE.converged, id];
     case 'topology':
       return [TYPE.topology, id];
+    case 'scan':
+      return checkScan(id, boundOf(request['from']), boundOf(request['to']), request['limit'] ?? SCAN_ENTRIES_DEFAULT, flagsOf(request), levelOf(request), timeoutMs);
     default:
       return [TYPE.ping, id];
   }
@@ -95,6 +98,17 @@ function operationRequest(operation: string, id: number, request: Fields): Clien
 function levelOf(request: Fields): number {
   const name = request['consistency'];
   return name === undefined ? 0 : LEVELS.findIndex((level) => level === name);
+}
+
+/** -1, which the checks refuse, when a flag is neither true nor false. */
+function flagsOf({ reverse = false, keysOnly = false }: Fields): number {
+  if (typeof reverse !== 'boolean' || typeof keysOnly !== 'boolean') return -1;
+  return (reverse ? RANGE_FLAGS.reverse : 0) + (keysOnly ? RANGE_FLAGS.keysOnly : 0);
+}
+
+/** null and a bound that is left out are the same: the first key, or the last. */
+function boundOf(value: unknown): Uint8Array | null | undefined {
+  return value === undefined || value === null ? null : (bytesOf(value) ?? undefined);
 }
 
 /** Text or `{"base64": "…"}`; null for all else, text with a lone surrogate and base64 that is not canonical included. */
@@ -125,6 +139,10 @@ function textReply(reply: ClientReply): Fields {
       return { id: reply[1], ok: true, result: JSON.parse(reply[2]) as unknown };
     case TYPE.pong:
       return { id: reply[1], ok: true };
+    case TYPE.entries: {
+      const [, id, pairs, resume] = reply;
+      return { id, ok: true, entries: textEntries(pairs), resume: resume === null ? null : textOrBase64(resume) };
+    }
     case TYPE.failed: {
       const [, id, number, message, required, received, version] = reply;
       const code = ERROR_CODES[number];
@@ -132,6 +150,15 @@ function textReply(reply: ClientReply): Fields {
       return { id, ok: false, code, message, retryable: isRetryable(code), required, received, ...known };
     }
   }
+}
+
+function textEntries(pairs: readonly (Uint8Array | null)[]): readonly Fields[] {
+  const entries: Fields[] = [];
+  for (let index = 0; index + 1 < pairs.length; index += 2) {
+    const [key, value] = [pairs[index] ?? null, pairs[index + 1] ?? null];
+    if (key !== null) entries.push({ key: textOrBase64(key), ...(value === null ? {} : { value: textOrBase64(value) }) });
+  }
+  return entries;
 }
 
 /** target, holder, target, holder … as pairs. */

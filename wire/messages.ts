@@ -20,11 +20,13 @@ export const TYPE = {
   locate: 7,
   ping: 8,
   topology: 9,
+  scan: 10,
   // node → client
   written: 17,
   value: 18,
   json: 19,
   pong: 20,
+  entries: 21,
   failed: 31,
   // peer requests
   hello: 32,
@@ -39,6 +41,7 @@ export const TYPE = {
   roots: 41,
   nodeStatus: 42,
   heartbeat: 43,
+  range: 44,
   // peer replies
   welcome: 64,
   refused: 65,
@@ -52,6 +55,7 @@ export const TYPE = {
   nodeStatusReply: 73,
   heartbeatReply: 74,
   foundVersion: 75,
+  rangeRecords: 76,
 } as const;
 
 /** Consistency levels by their number on the wire. */
@@ -79,6 +83,20 @@ export type LocateMessage = readonly [type: 7, id: number, key: Uint8Array];
 export type PingMessage = readonly [type: 8, id: number];
 /** Who answers, and which nodes keep which partition: answered as JSON. */
 export type TopologyMessage = readonly [type: 9, id: number];
+/**
+ * One slice of the keys from `from` to before `to`, in byte order; null: from the first key on, or to the last. At most
+ * `limit` entries. `flags`: RANGE_FLAGS.
+ */
+export type ScanMessage = readonly [
+  type: 10,
+  id: number,
+  from: Uint8Array | null,
+  to: Uint8Array | null,
+  limit: number,
+  flags: number,
+  level: LevelNumber,
+  timeoutMs: number,
+];
 export type ClientRequest =
   | PutMessage
   | GetMessage
@@ -88,7 +106,8 @@ export type ClientRequest =
   | ControlMessage
   | LocateMessage
   | PingMessage
-  | TopologyMessage;
+  | TopologyMessage
+  | ScanMessage;
 
 /**
  * `durableOn`: node ids that have the record on disk as replicas. `hints`: target, holder, target, holder … of the
@@ -100,6 +119,11 @@ export type ValueMessage = readonly [type: 18, id: number, value: Uint8Array | n
 /** The answer to status, converged, control, locate and topology: JSON text. */
 export type JsonMessage = readonly [type: 19, id: number, json: string];
 export type PongMessage = readonly [type: 20, id: number];
+/**
+ * key, value, key, value … in the order that was asked for; a value is null when only keys were. `resume`: where the next
+ * slice begins (its `from`, in reverse its `to`); null at the end. There may be no entry and yet a `resume`.
+ */
+export type EntriesMessage = readonly [type: 21, id: number, pairs: readonly (Uint8Array | null)[], resume: Uint8Array | null];
 /** `id` null when the request could not be read. `version`: that of a write whose outcome is unknown. */
 export type FailedMessage = readonly [
   type: 31,
@@ -110,7 +134,7 @@ export type FailedMessage = readonly [
   received: number,
   version: Uint8Array | null,
 ];
-export type ClientReply = WrittenMessage | ValueMessage | JsonMessage | PongMessage | FailedMessage;
+export type ClientReply = WrittenMessage | ValueMessage | JsonMessage | PongMessage | EntriesMessage | FailedMessage;
 
 // --- peers -------------------------------------------------------------------------------------------------------
 
@@ -155,6 +179,16 @@ export type SweepRecordsMessage = readonly [type: 40, id: number, records: reado
 export type RootsMessage = readonly [type: 41, id: number];
 export type NodeStatusMessage = readonly [type: 42, id: number];
 export type HeartbeatMessage = readonly [type: 43, id: number];
+/** What does your store have of the keys from `from` to before `to`? Tombstones included. `flags`: RANGE_FLAGS. */
+export type RangeMessage = readonly [
+  type: 44,
+  id: number,
+  from: Uint8Array | null,
+  to: Uint8Array | null,
+  entriesMax: number,
+  bytesMax: number,
+  flags: number,
+];
 export type PeerRequest =
   | HelloMessage
   | WriteMessage
@@ -167,7 +201,8 @@ export type PeerRequest =
   | SweepRecordsMessage
   | RootsMessage
   | NodeStatusMessage
-  | HeartbeatMessage;
+  | HeartbeatMessage
+  | RangeMessage;
 
 /** What became of one write on one node. The last two are said by an untrusted store: on disk, but nobody knows what it held before. */
 export const STORED = { applied: 0, present: 1, superseded: 2, refused: 3, unknown: 4, hintsFull: 5, appliedUntrusted: 6, supersededUntrusted: 7 } as const;
@@ -179,6 +214,12 @@ export type FoundStatus = (typeof FOUND)[keyof typeof FOUND];
 /** Of the replicas that a read asks, one gives the record and the others confirm its version. */
 export const WANTS = { record: 0, version: 1 } as const;
 export type Wanted = (typeof WANTS)[keyof typeof WANTS];
+
+/** Bits. `reverse`: from the end of the range downwards. `keysOnly`: no values; of a record its header, without the value. */
+export const RANGE_FLAGS = { reverse: 1, keysOnly: 2 } as const;
+/** What a node could say of a range. `untrusted`: it gives what it has, but may have lost something; not to be counted. */
+export const RANGE_STATUS = { ok: 0, failed: 1, untrusted: 2 } as const;
+export type RangeStatus = (typeof RANGE_STATUS)[keyof typeof RANGE_STATUS];
 
 export type WelcomeMessage = readonly [type: 64, id: number, from: NodeId, incarnation: Incarnation, run: number, remembered: Memory];
 /** After this the link is closed. */
@@ -201,6 +242,11 @@ export type RootListMessage = readonly [type: 72, id: number, complete: 0 | 1, r
 export type NodeStatusReplyMessage = readonly [type: 73, id: number, json: string];
 /** `wallMs`: the sender's wall clock, to report drift. */
 export type HeartbeatReplyMessage = readonly [type: 74, id: number, wallMs: number];
+/**
+ * key, record, key, record … in the order that was asked for, a damaged record as null. All that the store has up to
+ * `resume` (the next `from`, in reverse the next `to`); null: up to the end of the range.
+ */
+export type RangeRecordsMessage = readonly [type: 76, id: number, status: RangeStatus, pairs: readonly (Uint8Array | null)[], resume: Uint8Array | null];
 export type PeerReply =
   | WelcomeMessage
   | RefusedMessage
@@ -213,7 +259,8 @@ export type PeerReply =
   | NewerMessage
   | RootListMessage
   | NodeStatusReplyMessage
-  | HeartbeatReplyMessage;
+  | HeartbeatReplyMessage
+  | RangeRecordsMessage;
 
 // --- answers, as programs see them --------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 /** Checks of single fields, shared by the decoders. Each is a few comparisons; none allocates. */
 import { KEY_BYTES_MAX, RECORD_HEADER_BYTES, VALUE_BYTES_MAX, VERSION_BYTES, isNodeId, isVersionAt } from '../data/index.ts';
-import { TIMEOUT_MS_MAX } from './limits.ts';
+import { RANGE_BOUND_BYTES_MAX, TIMEOUT_MS_MAX } from './limits.ts';
 
 export const RECORD_BYTES_MAX = RECORD_HEADER_BYTES + VALUE_BYTES_MAX;
 
@@ -15,6 +15,16 @@ export function isLevel(value: unknown): boolean {
 
 export function isTimeout(value: unknown): boolean {
   return isCount(value) && value <= TIMEOUT_MS_MAX;
+}
+
+/** Both bits of RANGE_FLAGS. */
+export function isRangeFlags(value: unknown): boolean {
+  return value === 0 || value === 1 || value === 2 || value === 3;
+}
+
+/** Where a range begins or ends. */
+export function isRangeBound(value: unknown): boolean {
+  return value === null || (value instanceof Uint8Array && value.length <= RANGE_BOUND_BYTES_MAX);
 }
 
 export function isBit(value: unknown): boolean {
@@ -65,6 +75,20 @@ export function isKeyList(value: unknown): boolean {
 /** key, record, key, record … */
 export function isRecordPairs(value: unknown): boolean {
   return isPairs(value, isRecord);
+}
+
+/** key, value, key, value …, a value that was not asked for as null. */
+export function isValuePairs(value: unknown): boolean {
+  return isPairs(value, isValueOrNull);
+}
+
+/** key, record, key, record …, a damaged one as null. */
+export function isRangePairs(value: unknown): boolean {
+  return isPairs(value, (element) => element === null || isRecord(element));
+}
+
+export function isValueOrNull(value: unknown): boolean {
+  return value === null || (value instanceof Uint8Array && value.length <= VALUE_BYTES_MAX);
 }
 
 /** key, version, key, version … */

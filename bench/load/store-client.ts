@@ -49,6 +49,11 @@ async function connectRing(urls: readonly string[], consistency: Consistency): P
   return {
     read: (key) => client.get(key),
     write: (key, value) => client.put(key, value),
+    scan: async (from, count) => {
+      let found = 0;
+      for await (const entry of client.scan({ from, limit: count })) if (entry.key.length > 0) found++;
+      return found;
+    },
     close: async () => client.close(),
   };
 }

@@ -1,6 +1,6 @@
 /** The contract of data/ordered-kv.ts, K1 to K5, for every implementation of the port. */
 import { describe, expect, it } from 'vitest';
-import { KvBatch, compareBytes, type KeyRange, type OrderedKv } from '../../data/index.ts';
+import { KvBatch, compareBytes, type KeyRange, type OrderedKv, type ScanDirection } from '../../data/index.ts';
 import type { KvKind } from '../support/kv-places.ts';
 
 export const UNLIMITED = { entriesMax: 1_000_000, bytesMax: 1 << 30 };
@@ -18,8 +18,8 @@ export function batchOf(...puts: readonly (readonly [Uint8Array, Uint8Array | nu
   return batch;
 }
 
-async function keysOf(kv: OrderedKv, range: KeyRange = EVERYTHING, limits = UNLIMITED): Promise<number[][]> {
-  const entries = await kv.scan(range, limits);
+async function keysOf(kv: OrderedKv, range: KeyRange = EVERYTHING, limits = UNLIMITED, direction: ScanDirection = 'forward'): Promise<number[][]> {
+  const entries = await kv.scan(range, limits, direction);
   return entries.map((entry) => [...entry.key]);
 }
 
@@ -114,6 +114,23 @@ export function describeOrderedKv(kind: KvKind): void {
       expect(await count(9, 10)).toBe(1);
       expect(await count(9, 11)).toBe(2);
       expect(await count(9, 30)).toBe(3);
+    });
+
+    it('scans a range in reverse from before its end down to its start, under the same limits', async () => {
+      await using place = await kind.place();
+      const kv = await place.open();
+      await kv.write(batchOf(...[1, 2, 3, 4].map((number) => [bytes(number), new Uint8Array(9)] as const), [bytes(2, 0), new Uint8Array(9)]), 'os');
+      const down = async (from: Uint8Array, to: Uint8Array, entriesMax = 9, bytesMax = 1_000): Promise<number[][]> => keysOf(kv, { from, to }, { entriesMax, bytesMax }, 'reverse');
+      expect(await keysOf(kv, EVERYTHING, UNLIMITED, 'reverse')).toStrictEqual([[4], [3], [2, 0], [2], [1]]);
+      expect(await down(bytes(2), bytes(4))).toStrictEqual([[3], [2, 0], [2]]);
+      expect(await down(bytes(2, 0), bytes(3, 0))).toStrictEqual([[3], [2, 0]]);
+      expect(await down(bytes(0), bytes(1))).toStrictEqual([]);
+      expect(await down(bytes(3), bytes(3))).toStrictEqual([]);
+      expect(await down(bytes(4), bytes(1))).toStrictEqual([]);
+      expect(await down(bytes(5), bytes(9))).toStrictEqual([]);
+      expect(await down(bytes(0), bytes(9), 2)).toStrictEqual([[4], [3]]);
+      expect(await down(bytes(0), bytes(9), 9, 1)).toStrictEqual([[4]]);
+      expect(await down(bytes(0), bytes(9), 9, 11)).toStrictEqual([[4], [3]]);
     });
 
     it('scans thousands of entries, and values larger than a block', async () => {

@@ -23,6 +23,7 @@ const commands = fc.oneof(
       to: someKeys,
       entriesMax: fc.integer({ min: 1, max: 30 }),
       bytesMax: fc.integer({ min: 1, max: 300 }),
+      direction: fc.constantFrom('forward' as const, 'reverse' as const),
     }),
   },
   { weight: 1, arbitrary: fc.constant({ kind: 'reopen' as const }) },
@@ -49,7 +50,7 @@ describe('MemoryKv, LevelKv and VirtualKv', () => {
             compared++;
           }
           if (command.kind === 'scan') {
-            const [a, b, c] = (await Promise.all(all.map(async (kv) => kv.scan(command, command)))).map(plain);
+            const [a, b, c] = (await Promise.all(all.map(async (kv) => kv.scan(command, command, command.direction)))).map(plain);
             expect([a, c]).toStrictEqual([b, b]);
             compared++;
           }

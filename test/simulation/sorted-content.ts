@@ -4,7 +4,7 @@
  *
  * Invariant: entries are never changed in place, so that copies share them, and a value is known by its identity.
  */
-import { compareBytes, equalBytes, type KeyRange, type KvBatch, type KvEntry, type ScanLimits } from '../../data/index.ts';
+import { compareBytes, equalBytes, type KeyRange, type KvBatch, type KvEntry, type ScanDirection, type ScanLimits } from '../../data/index.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 
 export class SortedContent {
@@ -63,12 +63,13 @@ export class SortedContent {
     this.delete(key);
   }
 
-  scan(range: KeyRange, limits: ScanLimits): KvEntry[] {
+  scan(range: KeyRange, limits: ScanLimits, direction: ScanDirection = 'forward'): KvEntry[] {
     const found: KvEntry[] = [];
     let bytes = 0;
-    for (let at = this.#lowerBound(range.from); at < this.#entries.length; at++) {
-      const entry = this.#entries[at];
-      if (entry === undefined || compareBytes(entry.key, range.to) >= 0) break;
+    const [first, end] = [this.#lowerBound(range.from), this.#lowerBound(range.to)];
+    for (let count = 0; count < end - first; count++) {
+      const entry = this.#entries[direction === 'forward' ? first + count : end - 1 - count];
+      if (entry === undefined) break;
       found.push({ key: Uint8Array.from(entry.key), value: Uint8Array.from(entry.value) });
       bytes += entry.key.length + entry.value.length;
       if (found.length >= limits.entriesMax || bytes >= limits.bytesMax) break;

@@ -5,7 +5,7 @@
  * Invariant
  *  D7  It does not refuse writes after a failure: a store that forgets to reopen shall be caught.
  */
-import { DataError, type Durability, type KeyRange, type KvBatch, type KvEntry, type OrderedKv, type ScanLimits } from '../../data/index.ts';
+import { DataError, type Durability, type KeyRange, type KvBatch, type KvEntry, type OrderedKv, type ScanDirection, type ScanLimits } from '../../data/index.ts';
 import type { DiskChance } from './disk-chance.ts';
 import type { SortedContent } from './sorted-content.ts';
 import type { VirtualProcess } from './virtual-time.ts';
@@ -52,9 +52,9 @@ export class VirtualKv implements OrderedKv {
     });
   }
 
-  async scan(range: KeyRange, limits: ScanLimits): Promise<readonly KvEntry[]> {
+  async scan(range: KeyRange, limits: ScanLimits, direction: ScanDirection = 'forward'): Promise<readonly KvEntry[]> {
     this.#checkOpen();
-    const found = this.#disk.content.scan(range, limits);
+    const found = this.#disk.content.scan(range, limits, direction);
     await this.#pass(this.#process.world.nowMs + this.#disk.chance.scanMs());
     this.#checkOpen();
     return found;

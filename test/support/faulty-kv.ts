@@ -1,5 +1,5 @@
 /** An OrderedKv that fails when it is told to, as a full or broken disk does; everything else goes to the real one. */
-import { DataError, type Durability, type KvBatch, type KvEntry, type OrderedKv, type ScanLimits } from '../../data/index.ts';
+import { DataError, type Durability, type KvBatch, type KvEntry, type OrderedKv, type ScanDirection, type ScanLimits } from '../../data/index.ts';
 
 type ScanRange = Parameters<OrderedKv['scan']>[0];
 
@@ -64,8 +64,8 @@ export class FaultyKv implements OrderedKv {
     throw new DataError('RING_STORE_UNAVAILABLE', 'the disk is full', { retryable: true });
   }
 
-  async scan(range: ScanRange, limits: ScanLimits): Promise<readonly KvEntry[]> {
-    return this.#kv.scan(range, limits);
+  async scan(range: ScanRange, limits: ScanLimits, direction: ScanDirection = 'forward'): Promise<readonly KvEntry[]> {
+    return this.#kv.scan(range, limits, direction);
   }
 
   async reopen(): Promise<void> {

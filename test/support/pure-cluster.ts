@@ -10,7 +10,7 @@
  */
 import { Coordinator, type DistrustReason, type Placement, type ReplicaRequest } from '../../coordinator/index.ts';
 import { MemoryKv, equalBytes, nodeId, readVersion, valueOf, versionOf, type NodeId, type OrderedKv, type Version } from '../../data/index.ts';
-import { ERROR_CODES, TYPE, type ClientReply, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest } from '../../wire/index.ts';
+import { ERROR_CODES, TYPE, type ClientReply, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest, type RangeMessage } from '../../wire/index.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { WALL_MS, openStoreNode, placementOf, runExchange, runHandOff, settle, type StoreNode } from './store-node.ts';
 
@@ -38,6 +38,14 @@ export const REQUEST_TIMEOUT_MS = 2_000;
 export const ALL_OVER_MS = 20_000;
 
 export const [AVAILABLE, ONE, QUORUM, ALL] = [0, 1, 2, 3] as const satisfies readonly LevelNumber[];
+
+/** What is asked for of a range; without bounds all of it. */
+export interface ScanSpan {
+  readonly from?: Uint8Array | null;
+  readonly to?: Uint8Array | null;
+  readonly limit?: number;
+  readonly flags?: number;
+}
 
 export type Envelope =
   | { readonly kind: 'request'; readonly from: NodeId; readonly to: NodeId; readonly message: PeerRequest }
@@ -82,6 +90,15 @@ export class Asked {
     return reply[3] === null ? null : readVersion(reply[3], 0);
   }
 
+  /** Pairs of texts, a value that was not asked for as null. */
+  get entries(): { readonly pairs: readonly (readonly [string, string | null])[]; readonly resume: Uint8Array | null } {
+    const reply = this.only;
+    if (reply[0] !== TYPE.entries) throw new Error(`no entries: ${JSON.stringify(reply)}`);
+    const texts = reply[2].map((bytes) => (bytes === null ? null : Buffer.from(bytes).toString()));
+    const pairs = texts.flatMap((key, index) => (index % 2 === 0 && key !== null ? [[key, texts[index + 1] ?? null] as const] : []));
+    return { pairs, resume: reply[3] === null ? null : Uint8Array.from(reply[3]) };
+  }
+
   get failure(): { readonly code: ErrorCode; readonly version: Version | null; readonly received: number } {
     const reply = this.only;
     if (reply[0] !== TYPE.failed) throw new Error(`not a failure: ${JSON.stringify(reply)}`);
@@ -118,6 +135,8 @@ export class PureCluster {
   readonly #seats: Seat[];
   readonly #cut = new Set<string>();
   #bag: Envelope[] = [];
+  /** What was thrown where nobody waits for it. */
+  #broken: unknown = null;
   #lastId = 0;
 
   private constructor(options: PureClusterOptions) {
@@ -181,6 +200,14 @@ export class PureCluster {
     return asked;
   }
 
+  /** One slice. */
+  scan(via: number, span: ScanSpan = {}, level: LevelNumber = AVAILABLE): Asked {
+    const asked = new Asked();
+    const { from = null, to = null, limit = 1_000, flags = 0 } = span;
+    this.node(via).coordinator.scan(asked, [TYPE.scan, ++this.#lastId, from, to, limit, flags, level, 0], this.nowMs);
+    return asked;
+  }
+
   // --- messages and time ---------------------------------------------------------------------------------------
 
   /** Delivers one of the messages; false when there is none. */
@@ -191,6 +218,7 @@ export class PureCluster {
       await settle();
       able = this.#bag.filter(which);
     }
+    if (this.#broken !== null) throw this.#broken;
     if (able.length === 0) return false;
     const envelope = this.random.pick(able);
     this.#bag.splice(this.#bag.indexOf(envelope), 1);
@@ -405,11 +433,22 @@ export class PureCluster {
       node.coordinator.onReply(from, envelope.message);
       return;
     }
-    node.replica.serve([envelope.message as ReplicaRequest], (replies) => {
+    const reply = (replies: readonly PeerReply[]): void => {
       // The link, and either end, may be another one by the time the write is durable.
       if (this.#seat(to).running !== node || !this.isReachable(to, from)) return;
       for (const message of replies) this.#bag.push({ kind: 'reply', from: to, to: from, message });
-    });
+    };
+    if (envelope.message[0] === TYPE.range) this.#serveRange(node, envelope.message, reply);
+    else node.replica.serve([envelope.message as ReplicaRequest], reply);
+  }
+
+  #serveRange(node: RunningNode, message: RangeMessage, reply: (replies: readonly PeerReply[]) => void): void {
+    node.ranges
+      .serve(message, async () => Promise.resolve())
+      .then((records) => reply([records]))
+      .catch((error: unknown) => {
+        this.#broken = error;
+      });
   }
 
   #loseLink(node: NodeId, lost: NodeId): void {

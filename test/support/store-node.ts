@@ -1,5 +1,5 @@
 /** The storage side of one node: real store, replica and peer service, without links; and what two of them do together. */
-import { Placement, Replica, Trust, exchange, firstTopology, handOff, isKept, recordIntents, type SweepEffect, type SweepResult, type SweepResume, type DistrustReason } from '../../coordinator/index.ts';
+import { Placement, RangeReplica, Replica, Trust, exchange, firstTopology, handOff, isKept, recordIntents, type SweepEffect, type SweepResult, type SweepResume, type DistrustReason } from '../../coordinator/index.ts';
 import {
   HybridClock,
   MemoryKv,
@@ -30,6 +30,7 @@ export interface StoreNode {
   readonly store: Store;
   readonly trust: Trust;
   readonly replica: Replica;
+  readonly ranges: RangeReplica;
   readonly service: PeerService;
 }
 
@@ -89,7 +90,7 @@ export async function openStoreNode(id: NodeId, placement: Placement, options: S
       throw error;
     },
   });
-  return { id, placement, clock, store, trust, replica: new Replica(id, placement, store, trust), service };
+  return { id, placement, clock, store, trust, replica: new Replica(id, placement, store, trust), ranges: new RangeReplica(store, trust), service };
 }
 
 /** One request to `peer` and its reply. */
@@ -105,6 +106,8 @@ export async function askPeer(from: NodeId, peer: StoreNode, request: PeerReques
           resolve(reply ?? null);
         });
       });
+    case TYPE.range:
+      return peer.ranges.serve(request, async () => Promise.resolve());
     case TYPE.hello:
       return null;
     default:

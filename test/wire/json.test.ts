@@ -26,6 +26,9 @@ describe('requests as text', () => {
     expect(only({ id: 6, op: 'converged' })).toEqual([5, 6]);
     expect(only({ id: 7, op: 'ping' })).toEqual([8, 7]);
     expect(only({ id: 8, op: 'topology' })).toEqual([9, 8]);
+    expect(only({ id: 9, op: 'scan' })).toEqual([10, 9, null, null, 100, 0, 0, 0]);
+    expect(only({ id: 9, op: 'scan', from: 'a', to: { base64: '/w==' }, limit: 7, reverse: true, keysOnly: true, consistency: 'quorum', timeoutMs: 50 })).toEqual([10, 9, utf8('a'), new Uint8Array([255]), 7, 3, 2, 50]);
+    expect(only({ id: 9, op: 'scan', from: null, to: '', keysOnly: true, reverse: false })).toEqual([10, 9, null, new Uint8Array(), 100, 2, 0, 0]);
   });
 
   test('an array of requests is told from a single one', () => {
@@ -53,6 +56,15 @@ describe('requests as text', () => {
     [{ id: 1, op: 'get', key: 'k', consistancy: 'all' }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'get', key: 'k', timeoutMs: -1 }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'put', key: 'k' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', from: 7 }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', to: '\uD800' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', to: 'x'.repeat(1_026) }, 1, 'RING_KEY_INVALID'],
+    [{ id: 1, op: 'scan', limit: 0 }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', limit: 10_001 }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', limit: '7' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', reverse: 1 }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', keysOnly: 'yes' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'scan', key: 'k' }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'put', key: 'k', value: null }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'put', key: 'k', value: 'v'.repeat(1_048_577) }, 1, 'RING_VALUE_TOO_LARGE'],
   ])('a wrong request is answered (case %#)', (request, id, code) => {

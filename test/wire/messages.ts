@@ -22,6 +22,11 @@ const leaves = fc.uint8Array({ minLength: LEAVES * DIGEST_BYTES, maxLength: LEAV
 const recordPairs = fc.array(fc.tuple(key, record), { maxLength: 5 }).map((pairs) => pairs.flat());
 const versionPairs = fc.array(fc.tuple(key, versionBytes), { maxLength: 5 }).map((pairs) => pairs.flat());
 
+const bound = fc.option(fc.uint8Array({ maxLength: 1025 }));
+const rangeFlags = fc.integer({ min: 0, max: 3 });
+const valuePairs = fc.array(fc.tuple(key, fc.option(value)), { maxLength: 5 }).map((pairs) => pairs.flat());
+const rangePairs = fc.array(fc.tuple(key, fc.option(record)), { maxLength: 5 }).map((pairs) => pairs.flat());
+
 const memory = fc.oneof(fc.constant<readonly number[]>([]), fc.array(fc.maxSafeNat(), { minLength: 4, maxLength: 4 }));
 
 function multipleOf(unit: number): fc.Arbitrary<Uint8Array> {
@@ -42,6 +47,7 @@ export const clientRequest: fc.Arbitrary<ClientRequest> = fc.oneof(
   fc.tuple(type(7), id, key),
   fc.tuple(type(8), id),
   fc.tuple(type(9), id),
+  fc.tuple(type(10), id, bound, bound, fc.integer({ min: 1, max: 10_000 }), rangeFlags, level, timeoutMs),
 );
 
 export const clientReply: fc.Arbitrary<ClientReply> = fc.oneof(
@@ -50,6 +56,7 @@ export const clientReply: fc.Arbitrary<ClientReply> = fc.oneof(
   fc.tuple(type(18), id, fc.constant(null), fc.constant(null), nodes),
   fc.tuple(type(19), id, fc.json()),
   fc.tuple(type(20), id),
+  fc.tuple(type(21), id, valuePairs, bound),
   fc.tuple(type(31), fc.option(id), errorNumber, text, fc.nat(8), fc.nat(8), fc.option(versionBytes)),
 );
 
@@ -73,6 +80,7 @@ export const peerRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
   fc.tuple(type(41), id),
   fc.tuple(type(42), id),
   fc.tuple(type(43), id),
+  fc.tuple(type(44), id, bound, bound, fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 1_048_576 }), rangeFlags),
 );
 
 export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
@@ -91,6 +99,7 @@ export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
   fc.tuple(type(72), id, bit, multipleOf(10), fc.nat(), bit),
   fc.tuple(type(73), id, fc.json()),
   fc.tuple(type(74), id, fc.maxSafeNat()),
+  fc.tuple(type(76), id, fc.constantFrom<0 | 1 | 2>(0, 1, 2), rangePairs, bound),
 );
 
 /** Buffers as plain byte arrays, so that what was decoded compares equal to what was encoded. */
