@@ -3,6 +3,7 @@ import { runCompare } from './compare/compare.ts';
 import { runGrowth } from './growth/growth.ts';
 import { runPeers } from './peers/peers.ts';
 import { runPlots } from './plots/plots.ts';
+import { runProfile } from './profile/profile.ts';
 import { runTails } from './tails/tails.ts';
 
 export interface BenchCommand {
@@ -16,5 +17,6 @@ export const COMMANDS: readonly BenchCommand[] = [
   { name: 'compare', run: runCompare },
   { name: 'growth', run: runGrowth },
   { name: 'tails', run: runTails },
+  { name: 'profile', run: runProfile },
   { name: 'plots', run: runPlots },
 ];

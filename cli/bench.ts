@@ -15,7 +15,7 @@ export const benchCommand: Command = {
   name: 'bench',
   summary: 'throughput and latency of a fresh local cluster, and of others beside it',
   help: `ring-level bench [BENCHMARK…] [flags]
-ring-level bench peers|compare|growth|tails|plots [flags]
+ring-level bench peers|compare|growth|tails|profile|plots [flags]
 
 Measures daemons on a temporary directory, with the load in a process of its own. Results go to standard output as a
 table, progress to standard error. Ctrl-C stops all and removes the directory. Exit status 2: the command line is
@@ -33,6 +33,8 @@ wrong; 1: a benchmark failed or was stopped.
                            [--workloads LIST] [--rounds N] [--own-client]
   growth                   with more records, nodes and bytes [--parts LIST] [--sizes LIST]
   tails                    while something goes on in the background, and under overload [--parts LIST]
+  profile                  where the daemons' time goes: by parts of the code, as flame graphs, as .cpuprofile files
+                           [--workload put|get] [--out DIR]
   plots FILE…              drawings of what --json wrote [--out DIR]
 
 Flags of all but plots:
