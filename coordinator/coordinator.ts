@@ -7,6 +7,8 @@
  * Invariants
  *  O1  Every request is answered once, no later than the first tick after its deadline.
  *  O2  Deadlines are kept by one scan of what is in flight, not by a timer each.
+ *  O4  When a node is lost, the operations whose clients wait learn of it at once; the others, which only have hints to
+ *      leave, some in each tick: together they would hold up everybody for as long as it takes to write all hints.
  *  O3  What is in flight is bounded in number and bytes; beyond that a request is answered `RING_OVERLOADED`.
  */
 import { IdTable, type HybridClock, type NodeId, type Version } from '../data/index.ts';
@@ -49,6 +51,7 @@ export interface CoordinatorPorts {
 /** Ids are even here; odd ones belong to the calls of the background work (node/peer-calls.ts). */
 const ID_STEP = 2;
 const ID_MAX = 0x7fff_fffe;
+const LOSSES_A_TICK = 256;
 
 export class Coordinator implements OperationEnvironment {
   readonly self: NodeId;
@@ -60,6 +63,8 @@ export class Coordinator implements OperationEnvironment {
   readonly #operations = new OperationList<Operation>();
   readonly #messages = new IdTable<MessageId>();
   #waitingForVersion = new Set<Operation>();
+  /** Losses that answered operations have not been told of (O4). */
+  readonly #losses: { readonly operation: Operation; readonly node: NodeId }[] = [];
   /** The greatest floor that anything waited for, since the ceiling was last raised. */
   #neededFloor = 0;
   #reserving = false;
@@ -138,7 +143,10 @@ export class Coordinator implements OperationEnvironment {
 
   /** Nothing that was asked of `node` will be waited for: its link broke, or it has been silent for too long. */
   onNodeLost(node: NodeId): void {
-    this.#operations.forEach((operation) => operation.onNodeLost(node));
+    this.#operations.forEach((operation) => {
+      if (operation.isAnswered) this.#losses.push({ operation, node });
+      else operation.onNodeLost(node);
+    });
   }
 
   /** `node` came back with another directory: what it had acknowledged is gone. */
@@ -149,6 +157,7 @@ export class Coordinator implements OperationEnvironment {
   /** To be called every few milliseconds (O2). */
   tick(nowMs: number): void {
     if (this.#waitingForVersion.size > 0) this.#reserve();
+    for (const { operation, node } of this.#losses.splice(0, LOSSES_A_TICK)) operation.onNodeLost(node);
     this.#operations.forEach((operation) => operation.onTick(nowMs));
   }
 

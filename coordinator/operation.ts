@@ -50,6 +50,7 @@ export interface Operation extends Listed<Operation> {
   readonly ids: readonly MessageId[];
   /** Monotonic time at which the client must have its answer. */
   readonly deadlineMs: number;
+  readonly isAnswered: boolean;
   /** A reply to one of its messages; one that it does not wait for (any more) is dropped. */
   onReply(from: NodeId, reply: PeerReply): void;
   /** No reply of this node will come: the link broke, or it is no longer believed to be alive. */

@@ -83,6 +83,10 @@ export class RangeOperation implements Operation {
     this.deadlineMs = request.deadlineMs;
   }
 
+  get isAnswered(): boolean {
+    return this.#finished;
+  }
+
   start(): void {
     this.#hold(HELD_BYTES);
     const live = this.#placement.topology.members.map(({ id }) => id).filter((node) => this.#environment.isAlive(node));

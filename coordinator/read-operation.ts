@@ -81,6 +81,7 @@ export class ReadOperation implements Operation {
   #repairs: readonly Repair[] = NO_REPAIRS;
   #held = HELD_BYTES;
   #answered = false;
+  #dueMs: number;
   #hedged = false;
   #finished = false;
 
@@ -90,6 +91,11 @@ export class ReadOperation implements Operation {
     this.#preference = preference;
     this.#startedMs = nowMs;
     this.deadlineMs = request.deadlineMs;
+    this.#dueMs = this.#nextDueMs();
+  }
+
+  get isAnswered(): boolean {
+    return this.#answered;
   }
 
   start(): void {
@@ -144,7 +150,7 @@ export class ReadOperation implements Operation {
   onTick(nowMs: number): void {
     const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
     const age = nowMs - this.#startedMs;
-    if (age < hedgeAfterMs && age < replicaTimeoutMs && nowMs < this.deadlineMs) return;
+    if (nowMs < this.#dueMs) return;
     if (!this.#answered && nowMs >= this.deadlineMs) this.#outOfTime();
     if (!this.#hedged && !this.#answered && age >= hedgeAfterMs) {
       this.#hedged = true;
@@ -153,6 +159,14 @@ export class ReadOperation implements Operation {
     }
     if (this.#answered && age >= replicaTimeoutMs) this.#abandon();
     this.#evaluate();
+    this.#dueMs = this.#nextDueMs();
+  }
+
+  /** When a tick has something to do again, unless something happens first. */
+  #nextDueMs(): number {
+    const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
+    if (this.#answered) return this.#startedMs + replicaTimeoutMs;
+    return this.#hedged ? this.deadlineMs : Math.min(this.deadlineMs, this.#startedMs + hedgeAfterMs);
   }
 
   // --- asking --------------------------------------------------------------------------------------------------
@@ -377,6 +391,7 @@ export class ReadOperation implements Operation {
 
   #answer(counted: readonly Reply[]): void {
     this.#answered = true;
+    this.#dueMs = 0;
     this.#environment.count('readsAnswered');
     const record = this.#record;
     const nodes = counted.map((reply) => reply.node).toSorted((a, b) => a - b);
@@ -398,6 +413,7 @@ export class ReadOperation implements Operation {
 
   #fail(code: ErrorCode, message: string): void {
     this.#answered = true;
+    this.#dueMs = 0;
     this.#environment.count('failures');
     this.#request.sink.answer([TYPE.failed, this.#request.id, errorNumber(code), message, this.#required(), this.#counted().length, null]);
   }

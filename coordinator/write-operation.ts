@@ -81,6 +81,7 @@ export class WriteOperation implements Operation {
   /** Messages sent, less those that were refused for certain: when none is left nothing was applied (W5). */
   #maybeApplied = 0;
   #answered = false;
+  #dueMs: number;
   #hedged = false;
   #timedOut = false;
   #finished = false;
@@ -91,6 +92,11 @@ export class WriteOperation implements Operation {
     this.#preference = preference;
     this.#startedMs = nowMs;
     this.deadlineMs = request.deadlineMs;
+    this.#dueMs = this.#nextDueMs();
+  }
+
+  get isAnswered(): boolean {
+    return this.#answered;
   }
 
   start(): void {
@@ -134,13 +140,14 @@ export class WriteOperation implements Operation {
     this.#superseded = this.#superseded.filter(isOther);
     this.#hints = this.#hints.filter((hint) => isOther(hint.holder));
     this.#failedHolders = [...this.#failedHolders, node];
+    this.#dueMs = 0;
     this.#evaluate();
   }
 
   onTick(nowMs: number): void {
     const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
     const age = nowMs - this.#startedMs;
-    if (age < hedgeAfterMs && age < replicaTimeoutMs && nowMs < this.deadlineMs) return;
+    if (nowMs < this.#dueMs) return;
     if (!this.#answered && nowMs >= this.deadlineMs) this.#fail('the deadline passed');
     if (!this.#hedged && !this.#answered && !this.#isStrict() && age >= hedgeAfterMs) {
       this.#hedged = true;
@@ -153,6 +160,17 @@ export class WriteOperation implements Operation {
     }
     if (this.#answered && age >= replicaTimeoutMs + LAST_HINT_MS) this.#finish();
     else this.#evaluate();
+    this.#dueMs = this.#nextDueMs();
+  }
+
+  /** When a tick has something to do again, unless something happens first. */
+  #nextDueMs(): number {
+    const { hedgeAfterMs, replicaTimeoutMs } = this.#environment.times;
+    // What could not be hinted may find a node that has come back.
+    if (this.#failedHolders.length > 0) return 0;
+    const hedgeMs = this.#hedged || this.#answered || this.#isStrict() ? Infinity : this.#startedMs + hedgeAfterMs;
+    const hintMs = this.#timedOut ? Infinity : this.#startedMs + replicaTimeoutMs;
+    return Math.min(hedgeMs, hintMs, this.#answered ? this.#startedMs + replicaTimeoutMs + LAST_HINT_MS : this.deadlineMs);
   }
 
   // --- sending -------------------------------------------------------------------------------------------------
@@ -283,6 +301,7 @@ export class WriteOperation implements Operation {
   #missed(sub: SubRequest): void {
     this.#hinted = this.#hinted.filter((target) => !sub.hintFor.includes(target));
     this.#failedHolders = [...this.#failedHolders, sub.node];
+    this.#dueMs = 0;
     if (sub.role === 'replica' && !this.#acked.includes(sub.node)) this.#hintFor(sub.node);
     for (const target of sub.hintFor) this.#hintFor(target);
   }
@@ -366,6 +385,7 @@ export class WriteOperation implements Operation {
     const record = this.#recordNow();
     assert(received > 0, 'a write is acknowledged that nobody keeps');
     this.#answered = true;
+    this.#dueMs = 0;
     this.#environment.count('writesAcknowledged');
     const hints = this.#hints.length === 0 ? NO_NODES : this.#hints.flatMap(({ target, holder }) => [target, holder]);
     this.#request.sink.answer([TYPE.written, this.#request.id, versionBytesOf(record), this.#acked.toSorted((a, b) => a - b), hints, this.#request.fsync]);
@@ -374,6 +394,7 @@ export class WriteOperation implements Operation {
   /** W5: what may have been applied is unknown, and carries the version that it would have. */
   #fail(why: string): void {
     this.#answered = true;
+    this.#dueMs = 0;
     this.#environment.count('failures');
     const received = this.#durable().length;
     const required = this.#required();

@@ -172,6 +172,7 @@ describe('hints for replicas that miss a write', () => {
     await cluster.deliver((envelope) => envelope.to !== 2 && envelope.from !== 2);
     expect(write.isWritten).toBe(true);
     await cluster.fail(2);
+    cluster.tick(1);
     await cluster.deliver();
     expect(cluster.hintAt(0, 2, key)).toStrictEqual(write.written.version);
     await expectAllOver(cluster);
