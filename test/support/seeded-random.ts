@@ -1,24 +1,7 @@
-/** A small random source for simulations: the same seed gives the same run. Source: mulberry32. */
-export class SeededRandom {
-  #state: number;
+/** The small random source of the load generator, with what simulations draw besides numbers. */
+import { SeededRandom as NumberSource } from '../../bench/load/random.ts';
 
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 ≤ x < 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  }
-
-  /** A whole number, 0 ≤ x < bound. */
-  below(bound: number): number {
-    return Math.floor(this.next() * bound);
-  }
-
+export class SeededRandom extends NumberSource {
   isBelow(probability: number): boolean {
     return this.next() < probability;
   }
