@@ -1,8 +1,9 @@
 /** A directory for all data of one command of the benchmark, which goes when the work is done. */
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, messageOf } from '../cli/errors.ts';
+import { makeDirectory } from '../node/index.ts';
 
 /** Processes that were killed a moment ago may still write. */
 const REMOVE = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 } as const;
@@ -10,7 +11,7 @@ const directories = new Set<string>();
 
 /** Throws a `UsageError` when there can be no directory below `parentDirectory`. */
 export async function withDirectory<T>(parentDirectory: string, work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await makeDirectory(parentDirectory);
+  const directory = await makeOwnDirectory(parentDirectory);
   directories.add(directory);
   try {
     return await work(directory);
@@ -27,9 +28,9 @@ export function removeDirectoriesAtExit(): void {
   });
 }
 
-async function makeDirectory(parentDirectory: string): Promise<string> {
+async function makeOwnDirectory(parentDirectory: string): Promise<string> {
   try {
-    await mkdir(parentDirectory, { recursive: true });
+    await makeDirectory(parentDirectory);
     return await mkdtemp(join(parentDirectory, 'ring-level-bench-'));
   } catch (error) {
     throw new UsageError(`bench: --dir is ${JSON.stringify(parentDirectory)}, where no directory can be made: ${messageOf(error)}`);

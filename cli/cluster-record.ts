@@ -1,9 +1,10 @@
 /** `cluster.json`: what a local cluster's directory belongs to, so that the next start finds the same cluster. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
 import { CommandError, codeOf, messageOf } from './errors.ts';
+import { makeDirectory } from '../node/index.ts';
 
 export interface ClusterRecord {
   readonly format: 1;
@@ -56,7 +57,7 @@ export function checkWish(record: ClusterRecord, wish: ClusterWish, directory: s
 
 /** Written whole or not at all. */
 export async function writeClusterRecord(directory: string, record: ClusterRecord): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   const path = recordPath(directory);
   const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, `${JSON.stringify(record, null, 2)}\n`, { flush: true });

@@ -7,9 +7,9 @@
  * Invariants
  *  O1  Every request is answered once, no later than the first tick after its deadline.
  *  O2  Deadlines are kept by one scan of what is in flight, not by a timer each.
+ *  O3  What is in flight is bounded in number and bytes; beyond that a request is answered `RING_OVERLOADED`.
  *  O4  When a node is lost, the operations whose clients wait learn of it at once; the others, which only have hints to
  *      leave, some in each tick: together they would hold up everybody for as long as it takes to write all hints.
- *  O3  What is in flight is bounded in number and bytes; beyond that a request is answered `RING_OVERLOADED`.
  */
 import { IdTable, type HybridClock, type NodeId, type Version } from '../data/index.ts';
 import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage, type ScanMessage } from '../wire/index.ts';

@@ -50,6 +50,7 @@ export interface Operation extends Listed<Operation> {
   readonly ids: readonly MessageId[];
   /** Monotonic time at which the client must have its answer. */
   readonly deadlineMs: number;
+  /** Its client waits no longer. */
   readonly isAnswered: boolean;
   /** A reply to one of its messages; one that it does not wait for (any more) is dropped. */
   onReply(from: NodeId, reply: PeerReply): void;

@@ -125,6 +125,8 @@ export class WriteOperation implements Operation {
   }
 
   onNodeLost(node: NodeId): void {
+    // Told late (coordinator.ts, O4), it may have given up waiting: a hint now would be nobody's.
+    if (this.#finished) return;
     const lost = settleAll(this.#pending, node);
     if (lost.length === 0) return;
     for (const sub of lost) this.#missed(sub);

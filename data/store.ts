@@ -14,10 +14,10 @@
  *  S5  The trees are right for every key that the background scan has passed; `isCounted` says which.
  *  S6  A key that is in the ordered index but has no record is damaged too: a flipped bit in a stored key hides its
  *      record where no checksum can tell, but not in two places at once.
- *  S8  A recent record is the one that was committed last under its key. All are forgotten when the database is opened
- *      anew, and none is asked for while any damage is known here: what was lost must not be said to be there.
  *  S7  Every group but those of peers' memories has a number, the sequence, in its batch. It is told to peers only when the batch was committed, so
  *      a database that has less than a peer remembers has lost groups (node/peer-memory.ts).
+ *  S8  A recent record is the one that was committed last under its key. All are forgotten when the database is opened
+ *      anew, and none is asked for while any damage is known here: what was lost must not be said to be there.
  */
 import { decodeCheckedNumbers, encodeCheckedNumbers } from './checked-numbers.ts';
 import type { HybridClock } from './clock.ts';

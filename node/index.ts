@@ -6,6 +6,7 @@ import { openDirectoryDisk } from './directory-disk.ts';
 import { NodeError } from './errors.ts';
 
 export { NodeError, type NodeErrorCode } from './errors.ts';
+export { makeDirectory } from './identity.ts';
 export { PACKAGE_VERSION } from './package-version.ts';
 
 export interface RunningNode {

@@ -6,7 +6,7 @@
  * of two nodes that have the write on disk.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import type { Durability } from '../settings.ts';
 import { PeerProcess, waitUntil } from './peer-process.ts';
 import type { StoreServers } from './store-servers.ts';
 import { INFO_REPLICATION, ReplyReader } from './resp.ts';
+import { makeDirectory } from '../../node/index.ts';
 
 const REPLICAS = 2;
 /** With the primary a majority of three. */
@@ -111,7 +112,7 @@ function settings(durability: Durability): readonly string[] {
 /** The configuration file's path. */
 async function writeConfiguration(directory: string, port: number, durability: Durability, primaryPort: number | null): Promise<string> {
   const own = join(directory, `redis-${port}`);
-  await mkdir(own, { recursive: true });
+  await makeDirectory(own);
   const lines = ['bind 127.0.0.1', `port ${port}`, `dir ${JSON.stringify(own)}`, ...settings(durability)];
   if (primaryPort !== null) lines.push(`replicaof 127.0.0.1 ${primaryPort}`);
   const file = join(own, 'redis.conf');

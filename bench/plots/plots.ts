@@ -3,7 +3,7 @@
  *
  * Each file is a report that `--json` wrote; what there is in it is drawn. The same files give the same drawings.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT } from '../../cli/command.ts';
 import { UsageError, messageOf } from '../../cli/errors.ts';
@@ -18,6 +18,7 @@ import { growthCharts } from './growth-charts.ts';
 import { loadCharts } from './load-charts.ts';
 import { renderSvg } from './render.ts';
 import { tailsCharts } from './tails-charts.ts';
+import { makeDirectory } from '../../node/index.ts';
 
 export type AnyReport = Report & Partial<Pick<GrowthReport, 'growth'> & Pick<TailsReport, 'tails'> & Pick<PeersReport, 'stores'>>;
 
@@ -35,7 +36,7 @@ export async function runPlots(args: readonly string[]): Promise<number> {
       charts.set(chart.name, chart);
     }
   }
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   for (const chart of charts.values()) {
     await writeFile(join(directory, `${chart.name}.svg`), await renderSvg(chart));
     process.stdout.write(`${join(directory, `${chart.name}.svg`)}\n`);

@@ -4,7 +4,7 @@
  *   --workload put|get   (put)
  *   --out DIR            node-0.svg, a flame graph, and node-0.cpuprofile, for Chrome's DevTools; … (var/profile)
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT } from '../../cli/command.ts';
 import { UsageError, messageOf } from '../../cli/errors.ts';
@@ -21,6 +21,7 @@ import { partShares } from './parts.ts';
 import { SAMPLING_INTERVAL_MICROS } from './profiler.ts';
 import type { DaemonProfile, ProfileResult } from './result.ts';
 import { profileTable } from './table.ts';
+import { makeDirectory } from '../../node/index.ts';
 
 export interface ProfileReport extends Report {
   readonly profile: ProfileResult;
@@ -76,7 +77,7 @@ function workloadFlag(text: string | null): ProfiledWorkload {
 /** Throws a `UsageError` now rather than when everything was measured. */
 async function makeOut(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
   } catch (error) {
     throw new UsageError(`bench: --out is ${JSON.stringify(directory)}, which can't be made: ${messageOf(error)}`);
   }

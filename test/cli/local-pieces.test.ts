@@ -24,6 +24,10 @@ describe('the record of a local cluster', () => {
     }
   });
 
+  it.runIf(process.platform === 'linux')('fails where no directory can be made, and never hangs', async () => {
+    await expect(writeClusterRecord('/proc/no-such-process/below', record)).rejects.toThrow(/ENOENT|EACCES|EPERM/);
+  });
+
   it.each(['', '{}', '[]', 'null', '{"format":2,"clusterId":"c","nodes":0,"replicationFactor":1,"ports":[]}'])('refuses %j', (text) => {
     expect(parseRecord(text)).toBeNull();
   });
