@@ -5,13 +5,16 @@ import {
   KEY_BYTES_MAX,
   VALUE_BYTES_MAX,
   hintPairs,
+  nodeReads,
+  replicaWrites,
   utf8Bytes,
   type ClusterStatus,
   type ConvergedAnswer,
+  type DetailedReadAnswer,
+  type DetailedWriteAnswer,
   type FailedMessage,
   type JsonMessage,
   type LocateAnswer,
-  type ReadAnswer,
   type TopologyAnswer,
   type ValueMessage,
   type WriteAnswer,
@@ -44,8 +47,16 @@ export function writeAnswer([, , version, durableOn, hints, fsync]: WrittenMessa
   return { version: readVersion(version, 0), durableOn, hints: hintPairs(hints), fsync: fsync === 1 };
 }
 
-export function readAnswer([, , value, version, replied]: ValueMessage): ReadAnswer {
-  return { value: ownValue(value), version: versionOrNull(version), replied };
+/** null when the node did not send what it was asked for. */
+export function detailedWriteAnswer(reply: WrittenMessage): DetailedWriteAnswer | null {
+  const answer = writeAnswer(reply);
+  const [, , , , , , said] = reply;
+  return said === undefined ? null : { ...answer, replicas: replicaWrites(said, answer.hints) };
+}
+
+/** null when the node did not send what it was asked for. */
+export function detailedReadAnswer([, , value, version, replied, said]: ValueMessage): DetailedReadAnswer | null {
+  return said === undefined ? null : { value: ownValue(value), version: versionOrNull(version), replied, nodes: nodeReads(said) };
 }
 
 /** A copy: as a view it would keep its whole frame in memory. */

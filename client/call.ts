@@ -2,10 +2,12 @@
  * One request of a client: how it is said on the wire, and how its caller is told what came of it. One class for all,
  * with fields and no closures: it is made for every put and get.
  */
-import { TYPE, type ClientReply, type ClientRequest, type LevelNumber } from '../wire/index.ts';
+import { readVersion } from '../data/index.ts';
+import { ERROR_CODES, TYPE, isOutcomeUnknown, isRetryable, type ClientReply, type ClientRequest, type FailedMessage, type LevelNumber } from '../wire/index.ts';
 import { failure } from './answers.ts';
 import { RingError } from './errors.ts';
 import type { Lane } from './lane.ts';
+import { ATTEMPTS_MAX, type RetryWrites } from './options.ts';
 import type { PendingRequest } from './request-table.ts';
 import type { SliceRequest } from './scan.ts';
 
@@ -26,6 +28,10 @@ export interface Content {
   readonly value: Uint8Array;
   readonly level: LevelNumber;
   readonly command: string;
+  /** WRITE_FLAGS or READ_FLAGS. */
+  readonly flags: number;
+  /** Of a write. */
+  readonly retry: RetryWrites;
   /** Of a scan, whose `key` is where it begins, if anywhere. */
   readonly slice?: SliceRequest;
 }
@@ -36,13 +42,18 @@ export interface ClientCall extends PendingRequest<Lane> {
   readonly key: Uint8Array;
   /** `timeoutMs`: what is left of the request's time when it is sent. */
   toMessage(timeoutMs: number): ClientRequest;
+  /** The version that a node has given to this write. */
+  told(version: Uint8Array): void;
+  /** Whether this failure is no end: the request is to be sent again, after a pause. */
+  outlives(reply: FailedMessage): boolean;
   /** False when the reply is not one that this request can have; the caller has then not been told anything. */
   accept(reply: ClientReply): boolean;
   fail(error: unknown): void;
+  readonly version: Uint8Array | null;
 }
 
-/** What a message takes beside its key, value and command: at most eight fields and the array, nine bytes each. */
-const FIXED_BYTES = 81;
+/** What a message takes beside its key, value and command: at most eight fields and the array, nine bytes each, and a version. */
+const FIXED_BYTES = 93;
 const NO_SLICE: SliceRequest = { from: null, to: null, limit: 1, flags: 0 };
 /** A UTF-16 unit takes at most this many bytes in UTF-8. */
 const UTF8_BYTES_PER_UNIT_MAX = 3;
@@ -59,6 +70,9 @@ export class Call<Answer> implements ClientCall {
   secondLane: Lane | null = null;
   next: this | null = null;
   place = 0;
+  notBeforeMs = 0;
+  /** The version that a node gave to this write, under which it is sent again; null: none is known. */
+  version: Uint8Array | null = null;
   /** Called when the caller is told. */
   onSettled: (() => void) | null = null;
   readonly #operation: Operation<Answer>;
@@ -79,15 +93,26 @@ export class Call<Answer> implements ClientCall {
     this.#reject = reject;
   }
 
+  /** Whether it may be sent again when all that had it is lost. */
+  get mayRepeat(): boolean {
+    return this.kind === 'repeatable' || this.#content.retry === 'always' || this.version !== null;
+  }
+
+  /** Whether it may be sent again while another node may still be at it. */
+  get mayOverlap(): boolean {
+    return this.kind === 'repeatable' || this.version !== null;
+  }
+
   toMessage(timeoutMs: number): ClientRequest {
     const { type } = this.#operation;
-    const { key, value, level, command, slice = NO_SLICE } = this.#content;
+    const { key, value, level, command, flags, slice = NO_SLICE } = this.#content;
+    if (this.version !== null) return [TYPE.writeAgain, this.id, key, type === TYPE.delete ? null : value, this.version, level, timeoutMs, flags];
     switch (type) {
       case TYPE.put:
-        return [type, this.id, key, value, level, timeoutMs];
+        return flags === 0 ? [type, this.id, key, value, level, timeoutMs] : [type, this.id, key, value, level, timeoutMs, flags];
       case TYPE.get:
       case TYPE.delete:
-        return [type, this.id, key, level, timeoutMs];
+        return flags === 0 ? [type, this.id, key, level, timeoutMs] : [type, this.id, key, level, timeoutMs, flags];
       case TYPE.scan:
         return [type, this.id, slice.from, slice.to, slice.limit, slice.flags, level, timeoutMs];
       case TYPE.locate:
@@ -99,12 +124,35 @@ export class Call<Answer> implements ClientCall {
       case TYPE.ping:
       case TYPE.topology:
         return [type, this.id];
+      case TYPE.writeAgain:
+        throw new RingError('RING_BAD_REQUEST', 'a write is sent again under a version that it was given');
     }
+  }
+
+  /** A copy, as the version is a view into a frame. */
+  told(version: Uint8Array): void {
+    if (this.kind === 'write' && this.#content.retry !== 'never') this.version = new Uint8Array(version);
+  }
+
+  outlives(reply: FailedMessage): boolean {
+    const { retry } = this.#content;
+    if (this.kind !== 'write' || retry === 'never' || this.attempts >= ATTEMPTS_MAX) return false;
+    const code = ERROR_CODES[reply[2]];
+    if (code === 'RING_UNKNOWN') {
+      if (reply[6] !== null) this.told(reply[6]);
+      return this.mayRepeat;
+    }
+    // After an attempt whose outcome is unknown, a later one that was not applied proves nothing.
+    if (this.attempts === 1) return false;
+    if (code !== 'RING_SUPERSEDED' && isRetryable(code)) return true;
+    if (retry !== 'always' || this.version === null) return false;
+    this.version = null;
+    return true;
   }
 
   accept(reply: ClientReply): boolean {
     if (reply[0] === TYPE.failed) {
-      this.fail(failure(reply));
+      this.fail(this.#finalError(reply));
       return true;
     }
     try {
@@ -122,20 +170,23 @@ export class Call<Answer> implements ClientCall {
     this.#reject(error);
     this.onSettled?.();
   }
+
+  #finalError(reply: FailedMessage): RingError {
+    const error = failure(reply);
+    if (this.kind !== 'write' || this.attempts === 1 || isOutcomeUnknown(error.code)) return error;
+    return unknownOutcome(this, `sent again, it failed: ${error.message}`, error);
+  }
 }
 
 /** What a caller is told whose request's time is up. `reason`: why no node is connected; null when one is. */
 export function lateError(call: ClientCall, where: 'waiting' | 'in-flight', reason: string | null): RingError {
-  if (where === 'in-flight') {
-    return call.kind === 'write'
-      ? unknownOutcome('no answer in time')
-      : new RingError('RING_TIMEOUT', 'no answer in time');
-  }
+  if (call.kind === 'write' && call.attempts > 0) return unknownOutcome(call, where === 'in-flight' || reason === null ? 'no answer in time' : `no node could be reached again: ${reason}`);
+  if (where === 'in-flight') return new RingError('RING_TIMEOUT', 'no answer in time');
   if (reason !== null) return new RingError('RING_UNAVAILABLE', `no node could be reached: ${reason}`);
   return new RingError('RING_TIMEOUT', 'the request waited behind others until its time was up; it was not sent');
 }
 
-/** For a write that was sent and not answered: a second attempt would be a second version, so it is the caller's choice. */
-export function unknownOutcome(reason: string): RingError {
-  return new RingError('RING_UNKNOWN', `the write may or may not have been applied: ${reason}`);
+/** For a write that was sent and not answered, and is not sent again. */
+export function unknownOutcome(call: ClientCall, reason: string, cause?: unknown): RingError {
+  return new RingError('RING_UNKNOWN', `the write may or may not have been applied: ${reason}`, { version: call.version === null ? null : readVersion(call.version, 0), cause });
 }

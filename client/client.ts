@@ -2,25 +2,27 @@
  * A client of a ring-level cluster: any node answers for all of it, a replica of the key with one hop less.
  *
  * What a lost connection does. A request that has not been sent, and a read even if it has, goes to another node until
- * its time is up. A write that has been sent is not sent again, as it would be a second, newer version that could undo
- * what another client wrote in between: it rejects with `RING_UNKNOWN`, and whoever made it decides.
+ * its time is up. A write that has been sent is sent again under the version that it was given, which the node tells as
+ * soon as there is one, so that it stays one write. Without a known version, or when the key has a newer one by then, it
+ * rejects with `RING_UNKNOWN` or `RING_SUPERSEDED`, and whoever made it decides; see `retryWrites`.
  */
-import type { ClusterStatus, ConvergedAnswer, LevelNumber, LocateAnswer, ReadAnswer, WriteAnswer } from '../wire/index.ts';
+import { READ_FLAGS, WRITE_FLAGS, type ClusterStatus, type ConvergedAnswer, type DetailedReadAnswer, type DetailedWriteAnswer, type LevelNumber, type LocateAnswer, type WriteAnswer } from '../wire/index.ts';
 import { keyBytes, valueBytes } from './answers.ts';
 import { Call, type Content, type Operation } from './call.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { CONTROL, CONVERGED, DELETE, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, SCAN, STATUS } from './operations.ts';
+import { CONTROL, CONVERGED, DELETE, DELETE_WITH_DETAIL, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, PUT_WITH_DETAIL, SCAN, STATUS } from './operations.ts';
 import { DEADLINE_GRACE_MS, addressesFrom, checkTimeout, levelNumber, settingsFrom, type RequestOptions, type RingClientOptions, type Settings } from './options.ts';
 import { scanRange, type KeyEntry, type KeyScanOptions, type ScanEntry, type ScanOptions, type Slice, type SliceRequest } from './scan.ts';
 
 const NO_OPTIONS: RequestOptions = {};
 const NO_BYTES = new Uint8Array(0);
-const NOTHING: Content = { key: NO_BYTES, value: NO_BYTES, level: 0, command: '' };
+const NOTHING: Content = { key: NO_BYTES, value: NO_BYTES, level: 0, command: '', flags: 0, retry: 'never' };
 
 export class RingClient implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #level: LevelNumber;
   readonly #dispatcher: Dispatcher;
+  readonly #writeFlags: number;
 
   /**
    * Connects on first use. `urls`: one or more nodes, the first one first. Throws `TypeError` for an address and
@@ -32,17 +34,28 @@ export class RingClient implements AsyncDisposable {
   constructor(urls: string | readonly string[], options: RingClientOptions = {}) {
     this.#settings = settingsFrom(options);
     this.#level = levelNumber(this.#settings.consistency);
+    this.#writeFlags = this.#settings.retryWrites === 'never' ? 0 : WRITE_FLAGS.tellVersion;
     this.#dispatcher = new Dispatcher(addressesFrom(urls), this.#settings);
   }
 
-  /** Keys have 1 to 1,024 bytes, values up to 1 MiB; text is UTF-8. Also rejects with `RING_UNKNOWN` (see above). */
+  /** Keys have 1 to 1,024 bytes, values up to 1 MiB; text is UTF-8. Also rejects with `RING_UNKNOWN` and `RING_SUPERSEDED` (see above). */
   put(key: string | Uint8Array, value: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<WriteAnswer> {
-    return this.#request(PUT, options, () => ({ key: keyBytes(key), value: valueBytes(value), level: this.#levelOf(options), command: '' }));
+    return this.#request(PUT, options, () => this.#written(key, valueBytes(value), options, this.#writeFlags));
   }
 
-  /** Writes a tombstone, whether or not there is a value. Also rejects with `RING_UNKNOWN` (see above). */
+  /** `put`, and what each replica had said when it was acknowledged. */
+  putWithDetail(key: string | Uint8Array, value: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<DetailedWriteAnswer> {
+    return this.#request(PUT_WITH_DETAIL, options, () => this.#written(key, valueBytes(value), options, this.#writeFlags + WRITE_FLAGS.detail));
+  }
+
+  /** Writes a tombstone, whether or not there is a value. Also rejects with `RING_UNKNOWN` and `RING_SUPERSEDED` (see above). */
   delete(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<WriteAnswer> {
-    return this.#request(DELETE, options, () => this.#keyed(key, options));
+    return this.#request(DELETE, options, () => this.#written(key, NO_BYTES, options, this.#writeFlags));
+  }
+
+  /** `delete`, and what each replica had said when it was acknowledged. */
+  deleteWithDetail(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<DetailedWriteAnswer> {
+    return this.#request(DELETE_WITH_DETAIL, options, () => this.#written(key, NO_BYTES, options, this.#writeFlags + WRITE_FLAGS.detail));
   }
 
   /** The value; null when the key is absent or deleted. */
@@ -50,9 +63,9 @@ export class RingClient implements AsyncDisposable {
     return this.#request(GET, options, () => this.#keyed(key, options));
   }
 
-  /** The value with its version and the nodes that were counted. */
-  getWithDetail(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<ReadAnswer> {
-    return this.#request(GET_WITH_DETAIL, options, () => this.#keyed(key, options));
+  /** The value with its version, the nodes that were counted, and what each node had said. */
+  getWithDetail(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<DetailedReadAnswer> {
+    return this.#request(GET_WITH_DETAIL, options, () => this.#keyed(key, options, READ_FLAGS.detail));
   }
 
   /**
@@ -92,7 +105,10 @@ export class RingClient implements AsyncDisposable {
     return this.#request(PING, options, () => NOTHING);
   }
 
-  /** Requests without an answer reject with `RING_CLOSED`, as does every later one. Never rejects; may be called twice. */
+  /**
+   * Requests without an answer reject: a write that was sent with `RING_UNKNOWN`, all else with `RING_CLOSED`, as does
+   * every later one. Never rejects; may be called twice.
+   */
   async close(): Promise<void> {
     await this.#dispatcher.close();
   }
@@ -102,11 +118,15 @@ export class RingClient implements AsyncDisposable {
   }
 
   #askSlice(slice: SliceRequest, options: RequestOptions): Promise<Slice> {
-    return this.#request(SCAN, options, () => ({ key: slice.from ?? NO_BYTES, value: NO_BYTES, level: this.#levelOf(options), command: '', slice }));
+    return this.#request(SCAN, options, () => ({ key: slice.from ?? NO_BYTES, value: NO_BYTES, level: this.#levelOf(options), command: '', flags: 0, retry: 'never', slice }));
   }
 
-  #keyed(key: string | Uint8Array, options: RequestOptions): Content {
-    return { key: keyBytes(key), value: NO_BYTES, level: this.#levelOf(options), command: '' };
+  #keyed(key: string | Uint8Array, options: RequestOptions, flags = 0): Content {
+    return { key: keyBytes(key), value: NO_BYTES, level: this.#levelOf(options), command: '', flags, retry: 'never' };
+  }
+
+  #written(key: string | Uint8Array, value: Uint8Array, options: RequestOptions, flags: number): Content {
+    return { key: keyBytes(key), value, level: this.#levelOf(options), command: '', flags, retry: this.#settings.retryWrites };
   }
 
   #levelOf({ consistency }: RequestOptions): LevelNumber {

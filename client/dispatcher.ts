@@ -23,6 +23,9 @@ import { ATTEMPTS_MAX, BUSY_IN_FLIGHT, DEADLINE_GRACE_MS, REQUESTS_BEFORE_SPREAD
 import { RequestTable, type Routed } from './request-table.ts';
 import { Router, type Member } from './router.ts';
 
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 1_000;
+
 export class Dispatcher {
   readonly #settings: Settings;
   readonly #table: RequestTable<Lane, ClientCall>;
@@ -88,15 +91,15 @@ export class Dispatcher {
     return removed;
   }
 
-  /** Every call still open fails with `RING_CLOSED`; writes among them may have been applied. Never rejects. */
+  /** Every call still open fails: with `RING_UNKNOWN` a write that was sent, with `RING_CLOSED` all else. Never rejects. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#flush !== null) clearImmediate(this.#flush);
     this.#flush = null;
     for (const call of this.#table.drain()) {
-      const note = call.kind === 'write' && call.attempts > 0 ? '; the write may or may not have been applied' : '';
-      call.fail(new RingError('RING_CLOSED', `the client was closed before the answer came${note}`));
+      const reason = 'the client was closed before the answer came';
+      call.fail(call.kind === 'write' && call.attempts > 0 ? unknownOutcome(call, reason) : new RingError('RING_CLOSED', reason));
     }
     this.#stopTimer();
     await Promise.all([...this.#lanes].map(async (lane) => lane.close()));
@@ -119,6 +122,7 @@ export class Dispatcher {
   }
 
   #give(call: ClientCall, nowMs: number): Routed<Lane> {
+    if (call.notBeforeMs > nowMs) return 'waits';
     const lane = this.#router.laneFor(call, nowMs);
     // A control waits for the primary while others go on.
     if (lane === null) return this.#router.anyLane() === null ? 'stop' : 'waits';
@@ -157,6 +161,14 @@ export class Dispatcher {
         if (id === lane.topologyId) this.#told(lane, reply);
         continue;
       }
+      if (reply[0] === TYPE.issued) {
+        call.told(reply[2]);
+        continue;
+      }
+      if (reply[0] === TYPE.failed && call.outlives(reply)) {
+        this.#table.putBack(call, performance.now() + pauseAfter(call.attempts));
+        continue;
+      }
       if (!call.accept(reply)) {
         lane.drop(`an answer of type ${reply[0]} does not fit its request`);
         return;
@@ -184,11 +196,11 @@ export class Dispatcher {
   #lost(lane: Lane, reason: string, round: 'ended' | 'going-on'): void {
     if (this.#retired.delete(lane)) this.#lanes.delete(lane);
     const { unknown, exhausted } = this.#table.lose(lane);
-    for (const call of unknown) call.fail(unknownOutcome(`the connection was lost (${reason})`));
+    for (const call of unknown) call.fail(unknownOutcome(call, `the connection was lost (${reason})`));
     for (const call of exhausted) call.fail(new RingError('RING_UNAVAILABLE', `sent ${call.attempts} times without an answer; last: ${reason}`));
     const isHopeless = lane === this.#primary && round === 'ended' && this.#router.anyLane() === null;
     if (isHopeless && this.#settings.failFast === 'fail-fast') {
-      for (const call of this.#table.drainWaiting()) call.fail(new RingError('RING_UNAVAILABLE', `no node could be reached: ${this.#tried()}`));
+      for (const call of this.#table.drainWaiting()) call.fail(lateError(call, 'waiting', this.#tried()));
     }
     this.#advance();
   }
@@ -214,7 +226,7 @@ export class Dispatcher {
     }
   }
 
-  /** The reads that a suspect lane may have swallowed, over another lane that is not suspect. */
+  /** What a suspect lane may have swallowed and may be sent twice, over another lane that is not suspect. */
   #sendAgain(suspect: Lane, nowMs: number): void {
     this.#table.sendAgain(suspect, (call) => {
       const lane = this.#router.laneFor(call, nowMs);
@@ -256,4 +268,9 @@ export class Dispatcher {
 /** What the node may still take for the call; its own time is up before the client's. */
 function timeLeft(call: ClientCall, nowMs: number): number {
   return Math.max(1, Math.ceil(call.deadlineMs - DEADLINE_GRACE_MS - nowMs));
+}
+
+/** How long a write rests that some nodes could not take; with jitter, so that what failed together does not come back together. */
+function pauseAfter(attempts: number): number {
+  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
 }

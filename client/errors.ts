@@ -1,6 +1,6 @@
 /** The errors of the client. Every code is explained in the README, section "Errors". */
 import type { Version } from '../data/index.ts';
-import { isRetryable, type ErrorCode } from '../wire/index.ts';
+import { isOutcomeUnknown, isRetryable, type ErrorCode } from '../wire/index.ts';
 
 export interface RingErrorDetail {
   /** How many nodes the consistency level asked for, and how many answered. */
@@ -15,6 +15,8 @@ export class RingError extends Error {
   readonly code: ErrorCode;
   /** The same call may succeed later, unchanged. With `RING_UNKNOWN` the first one may have been applied as well. */
   readonly retryable: boolean;
+  /** A write: it may have been applied, or may surface later. False: it certainly was not. */
+  readonly isOutcomeUnknown: boolean;
   /** 0 where the failure has nothing to do with a quorum. */
   readonly required: number;
   readonly received: number;
@@ -26,6 +28,7 @@ export class RingError extends Error {
     this.name = 'RingError';
     this.code = code;
     this.retryable = isRetryable(code);
+    this.isOutcomeUnknown = isOutcomeUnknown(code);
     this.required = detail.required ?? 0;
     this.received = detail.received ?? 0;
     this.version = detail.version ?? null;

@@ -1,20 +1,22 @@
 /** What a client can ask, and how each reply is read; a reply of another type is `UNFIT`. */
-import { TYPE, type ClientReply, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type ReadAnswer, type WriteAnswer } from '../wire/index.ts';
-import { clusterStatus, convergedAnswer, jsonAnswer, locateAnswer, ownValue, readAnswer, writeAnswer } from './answers.ts';
+import { TYPE, type ClientReply, type ClusterStatus, type ConvergedAnswer, type DetailedReadAnswer, type DetailedWriteAnswer, type LocateAnswer, type WriteAnswer } from '../wire/index.ts';
+import { clusterStatus, convergedAnswer, detailedReadAnswer, detailedWriteAnswer, jsonAnswer, locateAnswer, ownValue, writeAnswer } from './answers.ts';
 import { UNFIT, type Operation } from './call.ts';
 import { sliceAnswer, type Slice } from './scan.ts';
 
 export const PUT: Operation<WriteAnswer> = { type: TYPE.put, kind: 'write', read: readWritten };
 export const DELETE: Operation<WriteAnswer> = { type: TYPE.delete, kind: 'write', read: readWritten };
+export const PUT_WITH_DETAIL: Operation<DetailedWriteAnswer> = { type: TYPE.put, kind: 'write', read: readWrittenWithDetail };
+export const DELETE_WITH_DETAIL: Operation<DetailedWriteAnswer> = { type: TYPE.delete, kind: 'write', read: readWrittenWithDetail };
 export const GET: Operation<Uint8Array | null> = {
   type: TYPE.get,
   kind: 'repeatable',
   read: (reply) => (reply[0] === TYPE.value ? ownValue(reply[2]) : UNFIT),
 };
-export const GET_WITH_DETAIL: Operation<ReadAnswer> = {
+export const GET_WITH_DETAIL: Operation<DetailedReadAnswer> = {
   type: TYPE.get,
   kind: 'repeatable',
-  read: (reply) => (reply[0] === TYPE.value ? readAnswer(reply) : UNFIT),
+  read: (reply) => (reply[0] === TYPE.value ? (detailedReadAnswer(reply) ?? UNFIT) : UNFIT),
 };
 export const SCAN: Operation<Slice> = {
   type: TYPE.scan,
@@ -49,4 +51,8 @@ export const PING: Operation<void> = {
 
 function readWritten(reply: ClientReply): WriteAnswer | typeof UNFIT {
   return reply[0] === TYPE.written ? writeAnswer(reply) : UNFIT;
+}
+
+function readWrittenWithDetail(reply: ClientReply): DetailedWriteAnswer | typeof UNFIT {
+  return reply[0] === TYPE.written ? (detailedWriteAnswer(reply) ?? UNFIT) : UNFIT;
 }

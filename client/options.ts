@@ -25,6 +25,14 @@ export interface RingClientOptions {
   readonly inFlightMax?: number;
   /** How often a connection with requests in flight is pinged; silent for more than two, it is dropped; default 3,000. */
   readonly heartbeatMs?: number;
+  /**
+   * What becomes of a write whose outcome is not known: its connection was lost, or too few nodes answered in time.
+   * `never`: it rejects with `RING_UNKNOWN`. `same-version`: it is sent again under the version that it was given, if
+   * that is known, so it stays one write; else it rejects. `always`: without a known version, or when a newer one has
+   * come in between, it is written anew, as a second and newer write: that can undo what another client wrote in between,
+   * and a reader may see the value, then the other's, then this one again. Default `same-version`.
+   */
+  readonly retryWrites?: RetryWrites;
   /** `fail-fast`: requests fail with `RING_UNAVAILABLE` as soon as every address has refused once; default `wait`. */
   readonly failFast?: 'fail-fast' | 'wait';
   /**
@@ -37,6 +45,8 @@ export interface RingClientOptions {
   readonly spread?: (typeof SPREADS)[number];
 }
 
+const RETRY_WRITES = ['never', 'same-version', 'always'] as const;
+export type RetryWrites = (typeof RETRY_WRITES)[number];
 const SPREADS = ['by-partition', 'when-busy', 'none'] as const;
 
 /** Every option with its value. */
@@ -48,7 +58,7 @@ export const DEADLINE_GRACE_MS = 250;
 export const TICK_MS = 25;
 export const BACKOFF_MS_MIN = 50;
 export const BACKOFF_MS_MAX = 2_000;
-/** How often one read is sent before it fails, however far its deadline. */
+/** How often one request is sent before it fails, however far its deadline. */
 export const ATTEMPTS_MAX = 16;
 /** How many requests a client sends before it asks for the topology: what asks one thing and ends need not know it. */
 export const REQUESTS_BEFORE_SPREAD = 32;
@@ -66,6 +76,7 @@ const DEFAULTS: Settings = {
   queueBytesMax: 64 * 1_048_576,
   inFlightMax: 16_384,
   heartbeatMs: 3_000,
+  retryWrites: 'same-version',
   failFast: 'wait',
   spread: 'when-busy',
 };
@@ -78,6 +89,7 @@ export function settingsFrom(options: RingClientOptions): Settings {
   checkTimeout(settings.connectTimeoutMs, 'connectTimeoutMs');
   checkTimeout(settings.heartbeatMs, 'heartbeatMs');
   if (!SPREADS.includes(settings.spread)) throw new RangeError(`spread is one of ${SPREADS.join(', ')}`);
+  if (!RETRY_WRITES.includes(settings.retryWrites)) throw new RangeError(`retryWrites is one of ${RETRY_WRITES.join(', ')}`);
   for (const name of ['queueBytesMax', 'inFlightMax'] as const) {
     if (!Number.isSafeInteger(settings[name]) || settings[name] < 1) throw new RangeError(`${name} is a whole number from 1 on`);
   }

@@ -8,13 +8,13 @@
  *                      ▲               │  │  ▲
  *                      │               │  └──┘ sendAgain (repeatable, over a second lane, once)
  *                      │               │ lose, on its last lane
- *                      └── repeatable ─┤
- *                                      └── write ────▶ (handed out: outcome unknown)
+ *                      └─ may repeat ──┤
+ *                        (or putBack)  └── may not ──▶ (handed out: outcome unknown)
  *
  * Invariants
  *  R1  A request is handed out exactly once: by `remove`, `lose`, `expire`, `drainWaiting` or `drain`.
- *  R2  A write is sent once, over one lane; when that lane is lost it never waits again: sent twice, it would be two
- *      versions.
+ *  R2  A request is sent again only if it says that it may: `mayRepeat` when its lane is lost, `mayOverlap` beside another
+ *      attempt. A write may under the version that it has been given; without one it would be two writes.
  *  R3  `bytes` is the sum over all requests in the table, and stays at or below the limit.
  *  R4  At most `inFlightMax` requests are in flight, over all lanes.
  *  R5  What waits is sent in the order in which it came; what was lost goes before what was never sent.
@@ -33,8 +33,13 @@ export interface PendingRequest<Lane extends CountedLane> {
   readonly bytes: number;
   /** On the monotonic clock. */
   readonly deadlineMs: number;
-  /** `write`: sent at most once. */
   readonly kind: 'write' | 'repeatable';
+  /** Whether it may be sent again when all that had it is lost; asked then, as it may change. */
+  readonly mayRepeat: boolean;
+  /** Whether it may be sent again while another node may still be at it. */
+  readonly mayOverlap: boolean;
+  /** It is not sent before; the caller of `route` sees to that. */
+  notBeforeMs: number;
   /** How often it has been sent. */
   attempts: number;
   /** Where it is; this and the lanes are the table's to change. */
@@ -132,11 +137,11 @@ export class RequestTable<Lane extends CountedLane & object, Request extends Pen
     this.#pack();
   }
 
-  /** Sends the repeatable requests that are in flight on this lane alone once more, where another takes them. */
+  /** Sends the requests that may overlap and are in flight on this lane alone once more, where another takes them. */
   sendAgain(lane: Lane, toLane: (request: Request) => Lane | null): void {
     for (const request of this.#requests.all()) {
       if (request.state !== 'in-flight' || request.firstLane !== lane || request.secondLane !== null) continue;
-      if (request.kind === 'write' || request.attempts >= this.#limits.attemptsMax) continue;
+      if (!request.mayOverlap || request.attempts >= this.#limits.attemptsMax) continue;
       const second = toLane(request);
       if (second === null || second === lane) continue;
       request.secondLane = second;
@@ -165,6 +170,16 @@ export class RequestTable<Lane extends CountedLane & object, Request extends Pen
     return true;
   }
 
+  /** What is in flight waits again, behind all others, and not to be sent before `notBeforeMs`. */
+  putBack(request: Request, notBeforeMs: number): void {
+    if (request.state !== 'in-flight') return;
+    this.#land(request);
+    request.state = 'waiting';
+    request.notBeforeMs = notBeforeMs;
+    this.#waitingCount += 1;
+    this.#enqueue(request);
+  }
+
   /** The lane is gone with everything that was in flight on it alone (R2). */
   lose(lane: Lane): Lost<Request> {
     const unknown: Request[] = [];
@@ -176,7 +191,7 @@ export class RequestTable<Lane extends CountedLane & object, Request extends Pen
       if (other !== null) {
         [request.firstLane, request.secondLane] = [other, null];
         lane.inFlight -= 1;
-      } else if (request.kind === 'repeatable' && request.attempts < this.#limits.attemptsMax) again.push(request);
+      } else if (request.mayRepeat && request.attempts < this.#limits.attemptsMax) again.push(request);
       else (request.kind === 'write' ? unknown : exhausted).push(request);
     }
     for (const request of unknown) this.remove(request);

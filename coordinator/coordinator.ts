@@ -11,8 +11,8 @@
  *  O4  When a node is lost, the operations whose clients wait learn of it at once; the others, which only have hints to
  *      leave, some in each tick: together they would hold up everybody for as long as it takes to write all hints.
  */
-import { IdTable, type HybridClock, type NodeId, type Version } from '../data/index.ts';
-import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage, type ScanMessage } from '../wire/index.ts';
+import { IdTable, TICKS_PER_MS, nodeOfWriter, readVersion, type HybridClock, type NodeId, type Version } from '../data/index.ts';
+import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage, type ScanMessage, type WriteAgainMessage } from '../wire/index.ts';
 import { OperationList } from './operation-list.ts';
 import {
   COORDINATOR_EVENTS,
@@ -26,7 +26,7 @@ import {
 import type { Placement } from './placement.ts';
 import { RangeOperation } from './range-operation.ts';
 import { ReadOperation } from './read-operation.ts';
-import { WriteOperation } from './write-operation.ts';
+import { WriteOperation, type WriteRequest } from './write-operation.ts';
 
 export interface CoordinatorOptions {
   readonly self: NodeId;
@@ -52,6 +52,8 @@ export interface CoordinatorPorts {
 const ID_STEP = 2;
 const ID_MAX = 0x7fff_fffe;
 const LOSSES_A_TICK = 256;
+/** How far ahead of this wall clock another node's versions may be: it may have gone on from its ceiling, and clocks differ. */
+const ISSUED_AHEAD_MS_MAX = 60_000;
 
 export class Coordinator implements OperationEnvironment {
   readonly self: NodeId;
@@ -92,36 +94,31 @@ export class Coordinator implements OperationEnvironment {
     return this.#placement.majority;
   }
 
-  put(sink: AnswerSink, [, id, key, value, level, timeoutMs]: PutMessage, nowMs: number): void {
+  put(sink: AnswerSink, [, id, key, value, level, timeoutMs, flags = 0]: PutMessage, nowMs: number): void {
     this.count('puts');
-    if (this.#isOverloaded(sink, id)) return;
-    const operation = new WriteOperation(
-      this,
-      { sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync },
-      this.#placement.ofKey(key),
-      nowMs,
-    );
-    this.#operations.add(operation);
-    operation.start();
+    this.#write({ sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: null }, nowMs);
   }
 
-  delete(sink: AnswerSink, [, id, key, level, timeoutMs]: DeleteMessage, nowMs: number): void {
+  delete(sink: AnswerSink, [, id, key, level, timeoutMs, flags = 0]: DeleteMessage, nowMs: number): void {
     this.count('deletes');
-    if (this.#isOverloaded(sink, id)) return;
-    const operation = new WriteOperation(
-      this,
-      { sink, id, key, value: null, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync },
-      this.#placement.ofKey(key),
-      nowMs,
-    );
-    this.#operations.add(operation);
-    operation.start();
+    this.#write({ sink, id, key, value: null, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: null }, nowMs);
   }
 
-  get(sink: AnswerSink, [, id, key, level, timeoutMs]: GetMessage, nowMs: number): void {
+  /** A version that no node can have issued by now is refused: whoever sent it would decide who wins for a long time. */
+  writeAgain(sink: AnswerSink, [, id, key, value, bytes, level, timeoutMs, flags]: WriteAgainMessage, nowMs: number): void {
+    this.count('writesAgain');
+    const again = readVersion(bytes, 0);
+    if (!this.#canBeIssued(again)) {
+      sink.answer([TYPE.failed, id, errorNumber('RING_BAD_REQUEST'), 'no node of this cluster can have issued this version', 0, 0, null]);
+      return;
+    }
+    this.#write({ sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again }, nowMs);
+  }
+
+  get(sink: AnswerSink, [, id, key, level, timeoutMs, flags = 0]: GetMessage, nowMs: number): void {
     this.count('gets');
     if (this.#isOverloaded(sink, id)) return;
-    const request = { sink, id, key, level, deadlineMs: this.#deadline(timeoutMs, nowMs) };
+    const request = { sink, id, key, level, deadlineMs: this.#deadline(timeoutMs, nowMs), flags };
     const operation = new ReadOperation(this, request, this.#placement.ofKey(key), nowMs);
     this.#operations.add(operation);
     operation.start();
@@ -224,6 +221,20 @@ export class Coordinator implements OperationEnvironment {
       this.#waitingForVersion = new Set();
       for (const operation of waiting) operation.onVersionsAvailable();
     });
+  }
+
+  #write(request: WriteRequest, nowMs: number): void {
+    if (this.#isOverloaded(request.sink, request.id)) return;
+    const operation = new WriteOperation(this, request, this.#placement.ofKey(request.key), nowMs);
+    this.#operations.add(operation);
+    operation.start();
+  }
+
+  #canBeIssued({ timestamp, writer }: Version): boolean {
+    const { clock, wallMs } = this.#ports;
+    const latest = Math.max(clock.last, (wallMs() + ISSUED_AHEAD_MS_MAX) * TICKS_PER_MS);
+    const node = nodeOfWriter(writer);
+    return timestamp <= latest && this.#placement.topology.members.some(({ id }) => id === node);
   }
 
   #isOverloaded(sink: AnswerSink, id: number): boolean {

@@ -86,6 +86,7 @@ export const COORDINATOR_EVENTS = [
   'puts',
   'gets',
   'deletes',
+  'writesAgain',
   'scans',
   'writesAcknowledged',
   'readsAnswered',

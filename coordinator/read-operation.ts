@@ -28,6 +28,7 @@ import { assert, compareVersions, readVersion, valueOf, versionBytesOf, versionO
 import { FOUND, STORED, TYPE, WANTS, errorNumber, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest } from '../wire/index.ts';
 import { NO_NODES, planReplicas, requiredBy, settle, settleAll, type AnswerSink, type MessageId, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
 import type { Preference } from './placement.ts';
+import { readSaid } from './said.ts';
 
 export interface ReadRequest {
   readonly sink: AnswerSink;
@@ -35,6 +36,8 @@ export interface ReadRequest {
   readonly key: Uint8Array;
   readonly level: LevelNumber;
   readonly deadlineMs: number;
+  /** READ_FLAGS. */
+  readonly flags: number;
 }
 
 interface Reply {
@@ -70,6 +73,8 @@ export class ReadOperation implements Operation {
   #replies: Reply[] = [];
   /** Replicas whose record is damaged: repaired, not counted. */
   #damaged: readonly NodeId[] = NO_NODES;
+  /** Nodes that could not look. */
+  #failed: readonly NodeId[] = NO_NODES;
   /** Fallback nodes that were asked for hints. */
   #askedStandIns: readonly NodeId[] = NO_NODES;
   #newest: Version | null = null;
@@ -248,6 +253,7 @@ export class ReadOperation implements Operation {
         return;
       default:
         // The node could not look: no reply.
+        this.#failed = [...this.#failed, sub.node];
         return;
     }
     // Who was asked for its record had confirmed a version, as a replica does.
@@ -396,7 +402,21 @@ export class ReadOperation implements Operation {
     const record = this.#record;
     const nodes = counted.map((reply) => reply.node).toSorted((a, b) => a - b);
     const value = record === null ? null : valueOf(record);
-    this.#request.sink.answer([TYPE.value, this.#request.id, value, record === null ? null : versionBytesOf(record), nodes]);
+    const version = record === null ? null : versionBytesOf(record);
+    const { sink, id, flags } = this.#request;
+    if (flags === 0) sink.answer([TYPE.value, id, value, version, nodes]);
+    else sink.answer([TYPE.value, id, value, version, nodes, this.#said()]);
+  }
+
+  #said(): ReturnType<typeof readSaid> {
+    return readSaid({
+      replicas: this.#preference.replicas,
+      standIns: this.#askedStandIns,
+      replies: this.#replies,
+      damaged: this.#damaged,
+      failed: this.#failed,
+      waiting: this.#pending.map((sub) => sub.node),
+    });
   }
 
   /** At `available`, what has been heard by the deadline is the answer. */

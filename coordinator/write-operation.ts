@@ -15,15 +15,20 @@
  *  W6  An untrusted store that has the record on disk counts for W1, but it can't say that nothing newer was
  *      acknowledged: at `quorum` and `all` the replies that W2 rests on come from a majority of trusted stores.
  *
+ *  W7  A write that is sent again keeps the version that it was given before. When a replica holds something newer, nobody
+ *      can say whether that came before this write or after it: the answer is `RING_SUPERSEDED`, never a success and
+ *      never a second version.
+ *
  *   round 1 ──ack ≥ need──────────────► answered ──all replied or hinted──► finished
  *      └─superseded, replies ≥ need─► round 2 ──┘
  *
  * Source: Dynamo (sloppy quorum, hinted hand-off), section 4.5, 4.6; the rewrite is this project's own.
  */
 import { assert, encodeRecord, readVersion, versionBytesOf, versionToBytes, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
-import { STORED, TYPE, errorNumber, type LevelNumber, type PeerReply, type PeerRequest, type StoredMessage } from '../wire/index.ts';
+import { STORED, TYPE, WRITE_FLAGS, errorNumber, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest, type StoredMessage } from '../wire/index.ts';
 import { NO_NODES, planReplicas, requiredBy, settle, settleAll, type AnswerSink, type MessageId, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
 import type { Preference } from './placement.ts';
+import { noteSaid, saidAtStart } from './said.ts';
 
 export interface WriteRequest {
   readonly sink: AnswerSink;
@@ -35,6 +40,10 @@ export interface WriteRequest {
   readonly deadlineMs: number;
   /** `RING_UNKNOWN` and `written` say what "on disk" means here. */
   readonly fsync: 0 | 1;
+  /** WRITE_FLAGS. */
+  readonly flags: number;
+  /** The version that an earlier attempt was given (W7); null for a first one. */
+  readonly again: Version | null;
 }
 
 const KNOWING: ReadonlySet<number> = new Set([STORED.applied, STORED.present, STORED.superseded]);
@@ -80,6 +89,8 @@ export class WriteOperation implements Operation {
   #failedHolders: readonly NodeId[] = NO_NODES;
   /** Messages sent, less those that were refused for certain: when none is left nothing was applied (W5). */
   #maybeApplied = 0;
+  /** What each replica said, when the client wants to know. */
+  #said: number[] | null = null;
   #answered = false;
   #dueMs: number;
   #hedged = false;
@@ -179,12 +190,13 @@ export class WriteOperation implements Operation {
 
   /** Starts a round with a version above all that was met; waits when the clock's ceiling must be raised first. */
   #begin(): void {
-    const version = this.#environment.issue(this, this.#floor);
+    const version = this.#request.again ?? this.#environment.issue(this, this.#floor);
     if (version === null) return;
     this.#round++;
     this.#version = version;
     this.#record = encodeRecord(this.#request.key, version, this.#request.value);
     const plan = planReplicas(this.#preference, this.#environment);
+    if (this.#request.flags !== 0) this.#begunWith(version, plan.live);
     const toKeep = this.#writeMessage(NO_NODES);
     if (plan.down.length === 0) {
       for (const node of plan.live) this.#send(node, 'replica', NO_NODES, toKeep);
@@ -198,6 +210,13 @@ export class WriteOperation implements Operation {
       for (const target of plan.down) this.#hintFor(target);
     }
     this.#evaluate();
+  }
+
+  /** What the client wants to be told of beside the outcome. */
+  #begunWith(version: Version, live: readonly NodeId[]): void {
+    const { flags, sink, id, again } = this.#request;
+    if ((flags & WRITE_FLAGS.detail) !== 0) this.#said = saidAtStart(this.#preference.replicas, live);
+    if ((flags & WRITE_FLAGS.tellVersion) !== 0 && again === null) sink.answer([TYPE.issued, id, versionToBytes(version)]);
   }
 
   /** The same message to all that get the same: it is encoded once. */
@@ -269,6 +288,7 @@ export class WriteOperation implements Operation {
   // --- replies -------------------------------------------------------------------------------------------------
 
   #take(sub: SubRequest, [, , status, version]: StoredMessage): void {
+    if (this.#said !== null && sub.role === 'replica') noteSaid(this.#said, sub.node, status);
     if (KNOWING.has(status) && sub.role === 'replica' && !this.#knowing.includes(sub.node)) this.#knowing.push(sub.node);
     switch (status) {
       case STORED.applied:
@@ -343,7 +363,7 @@ export class WriteOperation implements Operation {
     if (possible < need) this.#fail('too few nodes took the write');
     else if (knowing === 'never') this.#fail('too few of the replicas trust their stores to know of what was written before');
     else if (knowing === 'still') return;
-    else if (this.#superseded.length > 0 && replied >= need) this.#rewrite();
+    else if (this.#superseded.length > 0 && replied >= need) this.#overtaken();
     else if (durable.length >= need) this.#succeed(durable.length);
   }
 
@@ -368,6 +388,12 @@ export class WriteOperation implements Operation {
     return this.#superseded.filter((node) => !durable.includes(node) && (!this.#isStrict() || this.#preference.replicas.includes(node))).length;
   }
 
+  /** W2, W7. */
+  #overtaken(): void {
+    if (this.#request.again === null) this.#rewrite();
+    else this.#fail('the key has a newer version, and nobody can say whether it came before this write or after it', 'RING_SUPERSEDED');
+  }
+
   /** W2. Replies to round 1 that are still to come are no longer looked at. */
   #rewrite(): void {
     this.#environment.count('rewrites');
@@ -390,27 +416,36 @@ export class WriteOperation implements Operation {
     this.#dueMs = 0;
     this.#environment.count('writesAcknowledged');
     const hints = this.#hints.length === 0 ? NO_NODES : this.#hints.flatMap(({ target, holder }) => [target, holder]);
-    this.#request.sink.answer([TYPE.written, this.#request.id, versionBytesOf(record), this.#acked.toSorted((a, b) => a - b), hints, this.#request.fsync]);
+    const { sink, id, fsync } = this.#request;
+    const durableOn = this.#acked.toSorted((a, b) => a - b);
+    if (this.#said === null) sink.answer([TYPE.written, id, versionBytesOf(record), durableOn, hints, fsync]);
+    else sink.answer([TYPE.written, id, versionBytesOf(record), durableOn, hints, fsync, this.#said]);
   }
 
   /** W5: what may have been applied is unknown, and carries the version that it would have. */
-  #fail(why: string): void {
+  #fail(why: string, code: ErrorCode = this.#mayBeApplied() ? 'RING_UNKNOWN' : 'RING_UNAVAILABLE'): void {
     this.#answered = true;
     this.#dueMs = 0;
     this.#environment.count('failures');
     const received = this.#durable().length;
     const required = this.#required();
-    const outcome = this.#maybeApplied > 0 ? 'the write may or may not surface later' : 'the write was not applied';
+    const outcome = this.#mayBeApplied() ? 'the write may or may not surface later' : 'the write was not applied';
+    const version = this.#version ?? this.#request.again;
     this.#request.sink.answer([
       TYPE.failed,
       this.#request.id,
-      errorNumber(this.#maybeApplied > 0 ? 'RING_UNKNOWN' : 'RING_UNAVAILABLE'),
+      errorNumber(code),
       `${why}; ${received} of the ${required} required acknowledgements came; ${outcome}`,
       required,
       received,
-      this.#maybeApplied > 0 && this.#version !== null ? versionToBytes(this.#version) : null,
+      this.#mayBeApplied() && version !== null ? versionToBytes(version) : null,
     ]);
     if (this.#pending.length === 0) this.#finish();
+  }
+
+  /** By this attempt, or by the one before it. */
+  #mayBeApplied(): boolean {
+    return this.#maybeApplied > 0 || this.#request.again !== null;
   }
 
   #finish(): void {

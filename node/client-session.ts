@@ -32,8 +32,8 @@ import { Outbox, countFrame, type TickScheduler } from './outbox.ts';
 import { codeOf, messageOf } from './errors.ts';
 import type { MessageSocket, Time, Timer } from './ports.ts';
 
-/** The requests that are not put, get, delete, scan or ping. Answered as JSON; throws an error with a code. */
-export type ClientService = (request: Exclude<ClientRequest, { readonly 0: 1 | 2 | 3 | 8 | 10 }>) => Promise<unknown>;
+/** The requests that the coordinator does not carry out, but for ping. Answered as JSON; throws an error with a code. */
+export type ClientService = (request: Exclude<ClientRequest, { readonly 0: 1 | 2 | 3 | 8 | 10 | 12 }>) => Promise<unknown>;
 
 export interface ClientSessionOptions {
   readonly coordinator: Coordinator;
@@ -125,6 +125,9 @@ export class ClientSession {
           break;
         case TYPE.delete:
           coordinator.delete(sink, request, nowMs);
+          break;
+        case TYPE.writeAgain:
+          coordinator.writeAgain(sink, request, nowMs);
           break;
         case TYPE.scan:
           coordinator.scan(sink, request, nowMs);

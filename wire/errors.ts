@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   16: 'RING_TIMEOUT',
   17: 'RING_CLOSED',
   18: 'RING_HINTS_FULL',
+  19: 'RING_SUPERSEDED',
 } as const;
 
 export type ErrorNumber = keyof typeof ERROR_CODES;
@@ -48,6 +49,7 @@ export function isRetryable(code: ErrorCode): boolean {
     case 'RING_STORE_UNAVAILABLE':
     case 'RING_TIMEOUT':
     case 'RING_HINTS_FULL':
+    case 'RING_SUPERSEDED':
       return true;
     case 'RING_KEY_INVALID':
     case 'RING_VALUE_TOO_LARGE':
@@ -63,6 +65,11 @@ export function isRetryable(code: ErrorCode): boolean {
     case 'RING_CLOSED':
       return false;
   }
+}
+
+/** A write that failed so may have been applied, or may surface later. */
+export function isOutcomeUnknown(code: ErrorCode): boolean {
+  return code === 'RING_UNKNOWN' || code === 'RING_SUPERSEDED';
 }
 
 /** WebSocket close codes of our own (4000–4999), beside 1001, 1008, 1009 and 1013. */

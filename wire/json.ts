@@ -3,7 +3,9 @@ import { readVersion, versionToString } from '../data/index.ts';
 import { checkKeyed, checkLocate, checkPut, checkScan, invalidRequest, type InvalidRequest } from './decode-client.ts';
 import { ERROR_CODES, FrameError, isRetryable } from './errors.ts';
 import { MESSAGES_PER_FRAME_MAX, SCAN_ENTRIES_DEFAULT } from './limits.ts';
-import { LEVELS, RANGE_FLAGS, TYPE, type ClientReply, type ClientRequest } from './messages.ts';
+import { LEVELS, RANGE_FLAGS, TYPE, WRITE_FLAGS, type ClientReply, type ClientRequest } from './messages.ts';
+import type { NodeRead } from './answers.ts';
+import { hintPairs, nodeReads, replicaWrites } from './detail.ts';
 import { isCount } from './shape.ts';
 import { utf8Bytes, utf8Text } from './text.ts';
 
@@ -17,9 +19,9 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Fields that each operation takes beside `id` and `op`; any other is refused, lest a misspelt one be overlooked. */
 const FIELDS_BY_OPERATION: Readonly<Record<string, readonly string[]>> = {
-  put: ['key', 'value', 'consistency', 'timeoutMs'],
-  get: ['key', 'consistency', 'timeoutMs'],
-  delete: ['key', 'consistency', 'timeoutMs'],
+  put: ['key', 'value', 'consistency', 'timeoutMs', 'detail'],
+  get: ['key', 'consistency', 'timeoutMs', 'detail'],
+  delete: ['key', 'consistency', 'timeoutMs', 'detail'],
   locate: ['key'],
   status: [],
   converged: [],
@@ -74,11 +76,11 @@ function operationRequest(operation: string, id: number, request: Fields): Clien
   const timeoutMs = request['timeoutMs'] ?? 0;
   switch (operation) {
     case 'put':
-      return checkPut(id, bytesOf(request['key']), bytesOf(request['value']), levelOf(request), timeoutMs);
+      return checkPut(id, bytesOf(request['key']), bytesOf(request['value']), levelOf(request), timeoutMs, detailOf(request));
     case 'get':
-      return checkKeyed(TYPE.get, id, bytesOf(request['key']), levelOf(request), timeoutMs);
+      return checkKeyed(TYPE.get, id, bytesOf(request['key']), levelOf(request), timeoutMs, detailOf(request));
     case 'delete':
-      return checkKeyed(TYPE.delete, id, bytesOf(request['key']), levelOf(request), timeoutMs);
+      return checkKeyed(TYPE.delete, id, bytesOf(request['key']), levelOf(request), timeoutMs, detailOf(request));
     case 'locate':
       return checkLocate(id, bytesOf(request['key']));
     case 'status':
@@ -106,6 +108,12 @@ function flagsOf({ reverse = false, keysOnly = false }: Fields): number {
   return (reverse ? RANGE_FLAGS.reverse : 0) + (keysOnly ? RANGE_FLAGS.keysOnly : 0);
 }
 
+/** Flags; -1, which the checks refuse, for what is neither true nor false. */
+function detailOf({ detail }: Fields): number | undefined {
+  if (detail === undefined || detail === false) return undefined;
+  return detail === true ? WRITE_FLAGS.detail : -1;
+}
+
 /** null and a bound that is left out are the same: the first key, or the last. */
 function boundOf(value: unknown): Uint8Array | null | undefined {
   return value === undefined || value === null ? null : (bytesOf(value) ?? undefined);
@@ -128,12 +136,14 @@ function isFields(value: unknown): value is Fields {
 function textReply(reply: ClientReply): Fields {
   switch (reply[0]) {
     case TYPE.written: {
-      const [, id, version, durableOn, pairs, fsync] = reply;
-      return { id, ok: true, version: versionText(version), durableOn, hints: hintPairs(pairs), fsync: fsync === 1 };
+      const [, id, version, durableOn, pairs, fsync, said] = reply;
+      const hints = hintPairs(pairs);
+      return { id, ok: true, version: versionText(version), durableOn, hints, fsync: fsync === 1, ...(said === undefined ? {} : { replicas: replicaWrites(said, hints) }) };
     }
     case TYPE.value: {
-      const [, id, value, version] = reply;
-      return { id, ok: true, value: value === null ? null : textOrBase64(value), ...(version === null ? {} : { version: versionText(version) }) };
+      const [, id, value, version, replied, said] = reply;
+      const detail = said === undefined ? {} : { replied, nodes: nodeReads(said).map(textRead) };
+      return { id, ok: true, value: value === null ? null : textOrBase64(value), ...(version === null ? {} : { version: versionText(version) }), ...detail };
     }
     case TYPE.json:
       return { id: reply[1], ok: true, result: JSON.parse(reply[2]) as unknown };
@@ -143,6 +153,8 @@ function textReply(reply: ClientReply): Fields {
       const [, id, pairs, resume] = reply;
       return { id, ok: true, entries: textEntries(pairs), resume: resume === null ? null : textOrBase64(resume) };
     }
+    case TYPE.issued:
+      return { id: reply[1], issued: versionText(reply[2]) };
     case TYPE.failed: {
       const [, id, number, message, required, received, version] = reply;
       const code = ERROR_CODES[number];
@@ -161,11 +173,8 @@ function textEntries(pairs: readonly (Uint8Array | null)[]): readonly Fields[] {
   return entries;
 }
 
-/** target, holder, target, holder … as pairs. */
-export function hintPairs(flat: readonly number[]): readonly { readonly target: number; readonly holder: number }[] {
-  const pairs: { target: number; holder: number }[] = [];
-  for (let index = 0; index + 1 < flat.length; index += 2) pairs.push({ target: flat[index] ?? 0, holder: flat[index + 1] ?? 0 });
-  return pairs;
+function textRead({ version, ...read }: NodeRead): Fields {
+  return { ...read, version: version === null ? null : versionToString(version) };
 }
 
 function textOrBase64(value: Uint8Array): unknown {

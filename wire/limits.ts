@@ -4,7 +4,7 @@ import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/index.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX };
 
 /** Version of the protocol; a peer with another one is refused. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 /** A frame from a client or a peer; a larger one closes the connection with 1009. */
 export const FRAME_BYTES_MAX = 8 * 1_048_576;
 /** What a sender puts into one frame before it starts the next; one message may go beyond, a frame's limit never. */

@@ -5,7 +5,7 @@
  * whose second is its id. A reply carries the id of its request. Numbers of types, statuses and levels are fixed.
  * Between peers the first message of every frame is `[FRAME_HEADER, epoch, clock, sequence]`.
  */
-import type { Epoch, Incarnation, NodeId, Partition, RecordBytes, Version } from '../data/index.ts';
+import type { Epoch, Incarnation, NodeId, Partition, RecordBytes } from '../data/index.ts';
 import type { ErrorNumber } from './errors.ts';
 
 export const TYPE = {
@@ -21,12 +21,14 @@ export const TYPE = {
   ping: 8,
   topology: 9,
   scan: 10,
+  writeAgain: 12,
   // node → client
   written: 17,
   value: 18,
   json: 19,
   pong: 20,
   entries: 21,
+  issued: 23,
   failed: 31,
   // peer requests
   hello: 32,
@@ -70,10 +72,26 @@ export type Memory = readonly number[];
 
 // --- clients -----------------------------------------------------------------------------------------------------
 
-/** `timeoutMs` 0: the node's default. */
-export type PutMessage = readonly [type: 1, id: number, key: Uint8Array, value: Uint8Array, level: LevelNumber, timeoutMs: number];
-export type GetMessage = readonly [type: 2, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number];
-export type DeleteMessage = readonly [type: 3, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number];
+/** Bits, for writes. `detail`: the answer tells what each replica said. `tellVersion`: the version is told before the outcome is known. */
+export const WRITE_FLAGS = { detail: 1, tellVersion: 2 } as const;
+/** Bits, for gets. */
+export const READ_FLAGS = { detail: 1 } as const;
+
+/** `timeoutMs` 0: the node's default. `flags` left out: 0. */
+export type PutMessage = readonly [type: 1, id: number, key: Uint8Array, value: Uint8Array, level: LevelNumber, timeoutMs: number, flags?: number];
+export type GetMessage = readonly [type: 2, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number, flags?: number];
+export type DeleteMessage = readonly [type: 3, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number, flags?: number];
+/** The same write once more, under the version that a node gave it before (`issued`, `failed`); `value` null deletes. */
+export type WriteAgainMessage = readonly [
+  type: 12,
+  id: number,
+  key: Uint8Array,
+  value: Uint8Array | null,
+  version: Uint8Array,
+  level: LevelNumber,
+  timeoutMs: number,
+  flags: number,
+];
 export type StatusMessage = readonly [type: 4, id: number];
 export type ConvergedMessage = readonly [type: 5, id: number];
 /** A test control (`partition`, `skew`, `pause` …) as JSON text; refused unless the daemon was started with it. */
@@ -107,15 +125,35 @@ export type ClientRequest =
   | LocateMessage
   | PingMessage
   | TopologyMessage
-  | ScanMessage;
+  | ScanMessage
+  | WriteAgainMessage;
 
 /**
  * `durableOn`: node ids that have the record on disk as replicas. `hints`: target, holder, target, holder … of the
  * stand-ins that have a durable hint. `fsync` 1: "on disk" means after an fsync; 0: in the operating system's cache.
  */
-export type WrittenMessage = readonly [type: 17, id: number, version: Uint8Array, durableOn: readonly number[], hints: readonly number[], fsync: 0 | 1];
+export type WrittenMessage = readonly [
+  type: 17,
+  id: number,
+  version: Uint8Array,
+  durableOn: readonly number[],
+  hints: readonly number[],
+  fsync: 0 | 1,
+  /** When it was asked for: node, WRITE_SAID, for each replica in the order of the preference list. */
+  said?: readonly number[],
+];
 /** `value` null: absent (`version` null too) or deleted. `replied`: node ids whose answer was counted. */
-export type ValueMessage = readonly [type: 18, id: number, value: Uint8Array | null, version: Uint8Array | null, replied: readonly number[]];
+export type ValueMessage = readonly [
+  type: 18,
+  id: number,
+  value: Uint8Array | null,
+  version: Uint8Array | null,
+  replied: readonly number[],
+  /** When it was asked for: node, 0 replica or 1 stand-in, READ_SAID, version or null, for each replica and then each stand-in that was asked. */
+  said?: readonly (number | Uint8Array | null)[],
+];
+/** The version that this write was given; its outcome follows. May come again, when the write is given a newer one. */
+export type IssuedMessage = readonly [type: 23, id: number, version: Uint8Array];
 /** The answer to status, converged, control, locate and topology: JSON text. */
 export type JsonMessage = readonly [type: 19, id: number, json: string];
 export type PongMessage = readonly [type: 20, id: number];
@@ -134,7 +172,7 @@ export type FailedMessage = readonly [
   received: number,
   version: Uint8Array | null,
 ];
-export type ClientReply = WrittenMessage | ValueMessage | JsonMessage | PongMessage | EntriesMessage | FailedMessage;
+export type ClientReply = WrittenMessage | ValueMessage | JsonMessage | PongMessage | EntriesMessage | IssuedMessage | FailedMessage;
 
 // --- peers -------------------------------------------------------------------------------------------------------
 
@@ -261,26 +299,3 @@ export type PeerReply =
   | NodeStatusReplyMessage
   | HeartbeatReplyMessage
   | RangeRecordsMessage;
-
-// --- answers, as programs see them --------------------------------------------------------------------------------
-
-/** An acknowledged write. */
-export interface WriteAnswer {
-  readonly version: Version;
-  /** Replicas that have the record on disk. */
-  readonly durableOn: readonly number[];
-  /** Stand-ins that have a durable hint, and for whom. */
-  readonly hints: readonly { readonly target: number; readonly holder: number }[];
-  /** Whether "on disk" means after an fsync. */
-  readonly fsync: boolean;
-}
-
-/** What a read found. */
-export interface ReadAnswer {
-  /** null: absent or deleted. */
-  readonly value: Uint8Array | null;
-  /** null: no node that answered has ever heard of the key. */
-  readonly version: Version | null;
-  /** The nodes whose answer was counted. */
-  readonly replied: readonly number[];
-}

@@ -1,5 +1,6 @@
 /** Checks of single fields, shared by the decoders. Each is a few comparisons; none allocates. */
 import { KEY_BYTES_MAX, RECORD_HEADER_BYTES, VALUE_BYTES_MAX, VERSION_BYTES, isNodeId, isVersionAt } from '../data/index.ts';
+import { READ_SAID, WRITE_SAID } from './answers.ts';
 import { RANGE_BOUND_BYTES_MAX, TIMEOUT_MS_MAX } from './limits.ts';
 
 export const RECORD_BYTES_MAX = RECORD_HEADER_BYTES + VALUE_BYTES_MAX;
@@ -20,6 +21,21 @@ export function isTimeout(value: unknown): boolean {
 /** Both bits of RANGE_FLAGS. */
 export function isRangeFlags(value: unknown): boolean {
   return value === 0 || value === 1 || value === 2 || value === 3;
+}
+
+/** Bits of WRITE_FLAGS. */
+export function isWriteFlags(value: unknown): boolean {
+  return value === 0 || value === 1 || value === 2 || value === 3;
+}
+
+/** node, what it said, node … */
+export function isWriteSaid(value: unknown): boolean {
+  return isRows(value, 2, (said) => isIndexOf(WRITE_SAID, said));
+}
+
+/** node, 0 replica or 1 stand-in, what it said, its version or null, node … */
+export function isReadSaid(value: unknown): boolean {
+  return isRows(value, 4, (role, said, version) => isBit(role) && isIndexOf(READ_SAID, said) && isVersionOrNull(version));
 }
 
 /** Where a range begins or ends. */
@@ -102,4 +118,17 @@ function isPairs(value: unknown, isSecond: (element: unknown) => boolean): boole
     if (!isKey(value[index]) || !isSecond(value[index + 1])) return false;
   }
   return true;
+}
+
+/** A flat list of rows of this length, each beginning with a node id. */
+function isRows(value: unknown, length: number, isRest: (second: unknown, third: unknown, fourth: unknown) => boolean): boolean {
+  if (!Array.isArray(value) || value.length % length !== 0) return false;
+  for (let index = 0; index < value.length; index += length) {
+    if (!isNodeId(value[index]) || !isRest(value[index + 1], value[index + 2], value[index + 3])) return false;
+  }
+  return true;
+}
+
+function isIndexOf(list: readonly unknown[], value: unknown): boolean {
+  return isCount(value) && value < list.length;
 }

@@ -45,7 +45,21 @@ describe('one node', () => {
     expect(await client.put('k', 'v')).toEqual({ version: VERSION, durableOn: [0, 1], hints: [{ target: 2, holder: 0 }], fsync: true });
     expect(await client.delete(new Uint8Array([1]))).toMatchObject({ version: VERSION });
     expect(await client.get('k')).toEqual(new Uint8Array([107]));
-    expect(await client.getWithDetail('k')).toEqual({ value: new Uint8Array([107]), version: VERSION, replied: [0, 1] });
+    expect(await client.getWithDetail('k')).toEqual({
+      value: new Uint8Array([107]),
+      version: VERSION,
+      replied: [0, 1],
+      nodes: [
+        { node: 0, role: 'replica', said: 'record', version: VERSION },
+        { node: 1, role: 'replica', said: 'record', version: VERSION },
+        { node: 2, role: 'replica', said: 'unreachable', version: null },
+      ],
+    });
+    expect((await client.putWithDetail('k', 'v')).replicas).toEqual([
+      { node: 0, said: 'applied', hintedOn: null },
+      { node: 1, said: 'applied', hintedOn: null },
+      { node: 2, said: 'unreachable', hintedOn: 0 },
+    ]);
     expect(await client.status()).toMatchObject({ clusterId: 'c' });
     expect(await client.converged()).toEqual({ converged: true, reasons: [] });
     expect(await client.locate('k')).toMatchObject({ homeNode: 1 });
@@ -56,7 +70,7 @@ describe('one node', () => {
 
   test('requests of one tick go out as one frame, with their consistency and time', async () => {
     const node = await startNode();
-    const client = connect(node.url, { consistency: 'quorum', timeoutMs: 4_000 });
+    const client = connect(node.url, { consistency: 'quorum', timeoutMs: 4_000, retryWrites: 'never' });
     await Promise.all([client.put('a', '1'), client.get('b', { consistency: 'all', timeoutMs: 30 }), client.delete('c')]);
     expect(node.frameSizes).toEqual([3]);
     expect(node.arrivals.map(({ request }) => [request[0], request.at(-2)])).toEqual([[TYPE.put, 2], [TYPE.get, 3], [TYPE.delete, 2]]);

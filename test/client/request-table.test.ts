@@ -15,7 +15,8 @@ class Lane {
 type Request = PendingRequest<Lane>;
 
 function request(id: number, kind: Request['kind'] = 'repeatable', deadlineMs = 100): Request {
-  return { id, kind, deadlineMs, bytes: 10, attempts: 0, state: 'waiting', firstLane: null, secondLane: null, next: null, place: 0 };
+  const may = kind === 'repeatable';
+  return { id, kind, mayRepeat: may, mayOverlap: may, notBeforeMs: 0, deadlineMs, bytes: 10, attempts: 0, state: 'waiting', firstLane: null, secondLane: null, next: null, place: 0 };
 }
 
 function tableOf(limits: RequestLimits, ...requests: readonly Request[]): RequestTable<Lane, Request> {

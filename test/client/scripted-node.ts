@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { versionToBytes } from '../../data/index.ts';
-import { TYPE, decodeClientRequests, encodeFrame, errorNumber, isInvalid, type ClientReply, type ClientRequest } from '../../wire/index.ts';
+import { TYPE, WRITE_FLAGS, decodeClientRequests, encodeFrame, errorNumber, isInvalid, type ClientReply, type ClientRequest } from '../../wire/index.ts';
 
 export interface Arrival {
   readonly request: ClientRequest;
@@ -12,6 +12,7 @@ export interface Arrival {
 }
 
 export const VERSION = { timestamp: 1_764_000_000_000 * 1024, writer: 7 };
+const VERSION_BYTES = versionToBytes(VERSION);
 const WAIT_MS = 10_000;
 
 export class ScriptedNode {
@@ -82,10 +83,13 @@ export function answerTo(request: ClientRequest): ClientReply {
   const id = request[1];
   switch (request[0]) {
     case TYPE.put:
+      return written(id, request[6]);
     case TYPE.delete:
-      return [TYPE.written, id, versionToBytes(VERSION), [0, 1], [2, 0], 1];
+      return written(id, request[5]);
+    case TYPE.writeAgain:
+      return [TYPE.written, id, request[4], [0, 1], [], 1];
     case TYPE.get:
-      return [TYPE.value, id, request[2], versionToBytes(VERSION), [0, 1]];
+      return request[5] === undefined ? [TYPE.value, id, request[2], VERSION_BYTES, [0, 1]] : [TYPE.value, id, request[2], VERSION_BYTES, [0, 1], [0, 0, 0, VERSION_BYTES, 1, 0, 0, VERSION_BYTES, 2, 0, 6, null]];
     case TYPE.status:
       return [TYPE.json, id, '{"clusterId":"c","epoch":1,"nodes":[],"converged":{"converged":true,"reasons":[]}}'];
     case TYPE.converged:
@@ -101,6 +105,11 @@ export function answerTo(request: ClientRequest): ClientReply {
     case TYPE.topology:
       return unknownOperation(id);
   }
+}
+
+function written(id: number, flags = 0): ClientReply {
+  if ((flags & WRITE_FLAGS.detail) === 0) return [TYPE.written, id, VERSION_BYTES, [0, 1], [2, 0], 1];
+  return [TYPE.written, id, VERSION_BYTES, [0, 1], [2, 0], 1, [0, 0, 1, 0, 2, 9]];
 }
 
 /** What a node of a version without the request says. */
