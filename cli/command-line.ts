@@ -5,13 +5,14 @@ import { clusterCommand } from './cluster.ts';
 import { EXIT, type Command, type CommandContext } from './command.ts';
 import { deleteCommand } from './delete.ts';
 import { UsageError, describeError } from './errors.ts';
+import { explainCommand } from './explain.ts';
 import { getCommand } from './get.ts';
 import { nodeCommand } from './node.ts';
 import { putCommand } from './put.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 
-const COMMANDS: readonly Command[] = [clusterCommand, nodeCommand, putCommand, getCommand, deleteCommand, statusCommand, runCommand, benchCommand];
+const COMMANDS: readonly Command[] = [clusterCommand, nodeCommand, putCommand, getCommand, deleteCommand, explainCommand, statusCommand, runCommand, benchCommand];
 
 export interface CommandLineContext extends CommandContext {
   readonly version: string;

@@ -12,6 +12,7 @@ import {
   type ConvergedAnswer,
   type DetailedReadAnswer,
   type DetailedWriteAnswer,
+  type ExplainAnswer,
   type FailedMessage,
   type JsonMessage,
   type LocateAnswer,
@@ -77,7 +78,7 @@ export function jsonAnswer(reply: JsonMessage): unknown {
   }
 }
 
-/** The next three look at the outline only: the node is of the same version as its messages. */
+/** The next four look at the outline only: the node is of the same version as its messages. */
 export function clusterStatus(reply: JsonMessage): ClusterStatus {
   const answer = jsonAnswer(reply);
   if (!hasFields<ClusterStatus>(answer, ['clusterId', 'epoch', 'nodes', 'converged'])) throw unexpected('status');
@@ -93,6 +94,12 @@ export function convergedAnswer(reply: JsonMessage): ConvergedAnswer {
 export function locateAnswer(reply: JsonMessage): LocateAnswer {
   const answer = jsonAnswer(reply);
   if (!hasFields<LocateAnswer>(answer, ['hash', 'partition', 'homeNode', 'replicas', 'fallbacks', 'epoch'])) throw unexpected('locate');
+  return answer;
+}
+
+export function explainAnswer(reply: JsonMessage): ExplainAnswer {
+  const answer = jsonAnswer(reply);
+  if (!hasFields<ExplainAnswer>(answer, ['replicas', 'fallbacks', 'nodes', 'hints', 'winner', 'rule', 'doubts', 'next'])) throw unexpected('explain');
   return answer;
 }
 

@@ -116,6 +116,7 @@ export class Call<Answer> implements ClientCall {
       case TYPE.scan:
         return [type, this.id, slice.from, slice.to, slice.limit, slice.flags, level, timeoutMs];
       case TYPE.locate:
+      case TYPE.explain:
         return [type, this.id, key];
       case TYPE.control:
         return [type, this.id, command];

@@ -6,11 +6,11 @@
  * soon as there is one, so that it stays one write. Without a known version, or when the key has a newer one by then, it
  * rejects with `RING_UNKNOWN` or `RING_SUPERSEDED`, and whoever made it decides; see `retryWrites`.
  */
-import { READ_FLAGS, WRITE_FLAGS, type ClusterStatus, type ConvergedAnswer, type DetailedReadAnswer, type DetailedWriteAnswer, type LevelNumber, type LocateAnswer, type WriteAnswer } from '../wire/index.ts';
+import { READ_FLAGS, WRITE_FLAGS, type ClusterStatus, type ConvergedAnswer, type DetailedReadAnswer, type DetailedWriteAnswer, type ExplainAnswer, type LevelNumber, type LocateAnswer, type WriteAnswer } from '../wire/index.ts';
 import { keyBytes, valueBytes } from './answers.ts';
 import { Call, type Content, type Operation } from './call.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { CONTROL, CONVERGED, DELETE, DELETE_WITH_DETAIL, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, PUT_WITH_DETAIL, SCAN, STATUS } from './operations.ts';
+import { CONTROL, CONVERGED, DELETE, DELETE_WITH_DETAIL, EXPLAIN, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, PUT_WITH_DETAIL, SCAN, STATUS } from './operations.ts';
 import { DEADLINE_GRACE_MS, addressesFrom, checkTimeout, levelNumber, settingsFrom, type RequestOptions, type RingClientOptions, type Settings } from './options.ts';
 import { scanRange, type KeyEntry, type KeyScanOptions, type ScanEntry, type ScanOptions, type Slice, type SliceRequest } from './scan.ts';
 
@@ -93,6 +93,14 @@ export class RingClient implements AsyncDisposable {
   /** Where the key lives. */
   locate(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<LocateAnswer> {
     return this.#request(LOCATE, options, () => this.#keyed(key, options));
+  }
+
+  /**
+   * Why the key has its value: what every node has of it, which version wins by which rule, what happens next. Asks all
+   * nodes; one that does not answer within 2 s is told as unreachable. For people and their tools, not for each request.
+   */
+  explain(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<ExplainAnswer> {
+    return this.#request(EXPLAIN, options, () => this.#keyed(key, options));
   }
 
   /** A test control. Sent at most once; `RING_NOT_ALLOWED` unless the daemon was started with controls. */

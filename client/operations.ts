@@ -1,6 +1,6 @@
 /** What a client can ask, and how each reply is read; a reply of another type is `UNFIT`. */
-import { TYPE, type ClientReply, type ClusterStatus, type ConvergedAnswer, type DetailedReadAnswer, type DetailedWriteAnswer, type LocateAnswer, type WriteAnswer } from '../wire/index.ts';
-import { clusterStatus, convergedAnswer, detailedReadAnswer, detailedWriteAnswer, jsonAnswer, locateAnswer, ownValue, writeAnswer } from './answers.ts';
+import { TYPE, type ClientReply, type ClusterStatus, type ConvergedAnswer, type DetailedReadAnswer, type DetailedWriteAnswer, type ExplainAnswer, type LocateAnswer, type WriteAnswer } from '../wire/index.ts';
+import { clusterStatus, convergedAnswer, detailedReadAnswer, detailedWriteAnswer, explainAnswer, jsonAnswer, locateAnswer, ownValue, writeAnswer } from './answers.ts';
 import { UNFIT, type Operation } from './call.ts';
 import { sliceAnswer, type Slice } from './scan.ts';
 
@@ -37,6 +37,11 @@ export const LOCATE: Operation<LocateAnswer> = {
   type: TYPE.locate,
   kind: 'repeatable',
   read: (reply) => (reply[0] === TYPE.json ? locateAnswer(reply) : UNFIT),
+};
+export const EXPLAIN: Operation<ExplainAnswer> = {
+  type: TYPE.explain,
+  kind: 'repeatable',
+  read: (reply) => (reply[0] === TYPE.json ? explainAnswer(reply) : UNFIT),
 };
 export const CONTROL: Operation<unknown> = {
   type: TYPE.control,

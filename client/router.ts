@@ -3,7 +3,7 @@
  *
  * | request                  | first                         | then                                          |
  * |--------------------------|-------------------------------|-----------------------------------------------|
- * | put, get, delete, locate | a replica of the key that is ready: the primary until it is busy, the home node, others | any lane |
+ * | put, get, delete, locate, explain | a replica of the key that is ready: the primary until it is busy, the home node, others | any lane |
  * | scan                     | the same, of the key that it begins with, so that scans spread over the nodes | any lane |
  * | status, converged, ping  |                               | any lane                                      |
  * | control                  |                               | the primary: it is meant for the node that was named |

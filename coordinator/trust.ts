@@ -21,6 +21,12 @@ import type { Placement } from './placement.ts';
 /** `new`: nothing was ever kept here. */
 export type DistrustReason = { readonly kind: 'new' } | { readonly kind: 'damaged'; readonly text: string };
 
+/** For people; null: there is no reason. */
+export function distrustText(reason: DistrustReason | null): string | null {
+  if (reason === null) return null;
+  return reason.kind === 'new' ? 'a new directory' : reason.text;
+}
+
 /** Whether the whole store of a peer was trusted by the peer itself. */
 export type PeerStanding = 'trusted' | 'untrusted';
 

@@ -20,6 +20,7 @@ export {
   type NodeId,
   type Partition,
 } from './identifiers.ts';
+export { inspectKey, type CopyOnDisk, type CopyState, type HintOnDisk, type HintState, type KeyOnDisk } from './inspect-key.ts';
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX, checkKey, checkValue, hashKey, partitionOfHash } from './key.ts';
 export { KEYSPACE, META, dirtyMetaName, metaKey, partitionRange, peerMetaName, recordKey as recordDatabaseKey, type KeyRange } from './layout.ts';
 export { openLevelKv, repairLevelKv, type CreateMode, type LevelKvOptions } from './level-kv.ts';

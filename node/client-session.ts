@@ -145,7 +145,7 @@ export class ClientSession {
     this.#options
       .service(request)
       .then((result) => sink.answer([TYPE.json, request[1], JSON.stringify(result)]))
-      .catch((error: unknown) => sink.answer(failed(request[1], codeOf(error) === 'RING_NOT_ALLOWED' ? 'RING_NOT_ALLOWED' : 'RING_BAD_REQUEST', messageOf(error))));
+      .catch((error: unknown) => sink.answer(failed(request[1], serviceCode(error), messageOf(error))));
   }
 
   /** L1. False when the connection was closed instead. */
@@ -197,6 +197,12 @@ export class ClientSession {
     this.#drainTimer?.cancel();
     this.#drainTimer = null;
   }
+}
+
+/** What a service refuses by a code of its own, it refuses by that. */
+function serviceCode(error: unknown): ErrorCode {
+  const code = codeOf(error);
+  return code === 'RING_NOT_ALLOWED' || code === 'RING_OVERLOADED' ? code : 'RING_BAD_REQUEST';
 }
 
 function failed(id: number | null, code: ErrorCode, message: string): ClientReply {

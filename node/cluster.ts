@@ -6,7 +6,7 @@
 import { rm } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
-import { RingClient, type ConvergedAnswer, type RequestOptions, type WriteAnswer } from '../client/index.ts';
+import { RingClient, type ConvergedAnswer, type ExplainAnswer, type RequestOptions, type WriteAnswer } from '../client/index.ts';
 import { defaultNodeConfig, type NodeConfig, type NodeConfigInput } from '../config/index.ts';
 import { Placement, firstTopology, type DistrustReason } from '../coordinator/index.ts';
 import { MemoryKv, nodeId } from '../data/index.ts';
@@ -50,6 +50,8 @@ export interface Cluster {
   skew(id: number, milliseconds: number): Promise<void>;
   converged(): Promise<ConvergedAnswer>;
   status(): Promise<ClusterStatus>;
+  /** Why the key has its value, as the running node with the lowest id finds it. */
+  explain(key: string | Uint8Array): Promise<ExplainAnswer>;
   /** The node ids that keep a key, the home node first. */
   replicasOf(key: string | Uint8Array): readonly number[];
   close(): Promise<void>;
@@ -213,6 +215,10 @@ class LocalCluster implements Cluster {
     const daemon = this.#liveSeat()?.daemon;
     if (daemon === undefined || daemon === null) throw new NodeError('RING_UNAVAILABLE', 'no node is left');
     return daemon.status.cluster();
+  }
+
+  async explain(key: string | Uint8Array): Promise<ExplainAnswer> {
+    return this.#anyClient().explain(key);
   }
 
   replicasOf(key: string | Uint8Array): readonly number[] {

@@ -26,6 +26,7 @@ import { adoptTopology } from './adopt-topology.ts';
 import { Background } from './background.ts';
 import { ClientSession, type ClientService } from './client-session.ts';
 import { messageOf } from './errors.ts';
+import { Explainer } from './explainer.ts';
 import { Outbox, TickScheduler } from './outbox.ts';
 import { PeerCalls } from './peer-calls.ts';
 import { PeerFrames } from './peer-frames.ts';
@@ -65,6 +66,7 @@ const UNREADABLE = /Corruption|Invalid argument|is damaged/;
 export class NodeEngine {
   readonly nodeId: NodeId;
   readonly status: StatusReporter;
+  readonly #explainer: Explainer;
   readonly #config: NodeConfig;
   readonly #disk: NodeDisk;
   readonly #ports: EnginePorts;
@@ -142,6 +144,7 @@ export class NodeEngine {
     this.#background = this.#makeBackground(placement);
     this.#scrubber = this.#makeScrubber(placement);
     this.status = this.#makeStatus(placement, version);
+    this.#explainer = new Explainer({ self: this.nodeId, placement, store, trust: this.#trust, liveness: this.#liveness, calls: this.#calls, time }, config.sweep.intervalMs);
     this.#peerSessionOptions = this.#makePeerSessionOptions(placement);
     for (const { id, address } of topology.members) if (id !== this.nodeId) this.#links.set(id, this.#makeLink(id, address));
   }
@@ -369,6 +372,8 @@ export class NodeEngine {
         return this.status.converged();
       case TYPE.locate:
         return this.status.locate(request[2]);
+      case TYPE.explain:
+        return this.#explainer.explain(request[2]);
       case TYPE.topology:
         return this.status.topology();
       case TYPE.control:

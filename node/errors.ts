@@ -1,4 +1,4 @@
-/** What can keep a node from starting. Every code is explained in the README, section "Errors". */
+/** What can keep a node from starting, or from answering what is rare. Every code is explained in the README, section "Errors". */
 
 export type NodeErrorCode =
   | 'RING_DIRECTORY_IN_USE'
@@ -7,6 +7,7 @@ export type NodeErrorCode =
   | 'RING_DIRECTORY_UNUSABLE'
   | 'RING_LISTEN_FAILED'
   | 'RING_CLOSED'
+  | 'RING_OVERLOADED'
   | 'RING_UNAVAILABLE';
 
 export class NodeError extends Error {
@@ -17,7 +18,7 @@ export class NodeError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'NodeError';
     this.code = code;
-    this.retryable = code === 'RING_DIRECTORY_IN_USE' || code === 'RING_UNAVAILABLE';
+    this.retryable = code === 'RING_DIRECTORY_IN_USE' || code === 'RING_OVERLOADED' || code === 'RING_UNAVAILABLE';
   }
 }
 

@@ -1,10 +1,11 @@
-/** The peer requests that are not about one record: sweeps, roots, status, heartbeats. */
+/** The peer requests that are not of the hot path: sweeps, roots, status, heartbeats, and looks at one key. */
 import {
   STRETCH_LIMITS,
   compareStretch,
   databaseKeyIn,
   differingPartitions,
   encodeRoots,
+  inspectionOf,
   pairsOfRecords,
   type Placement,
   type Trust,
@@ -55,6 +56,8 @@ export class PeerService {
         return this.#compare(request);
       case TYPE.roots:
         return [TYPE.rootList, request[1], store.isScanned ? 1 : 0, encodeRoots(store.trees, placement.sharedPartitions([self])), store.ledger.countAll(), trust.reason === null ? 1 : 0];
+      case TYPE.inspect:
+        return [TYPE.inspected, request[1], JSON.stringify(inspectionOf(this.#ports, request[2], time.wallMs()))];
       case TYPE.nodeStatus:
         return [TYPE.nodeStatusReply, request[1], JSON.stringify(this.#ports.nodeStatus())];
     }

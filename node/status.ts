@@ -1,5 +1,5 @@
 /** What a node says of itself, and what it gathers from the others to say of the cluster. */
-import { decideConverged, decodeRoots, encodeRoots, type Liveness, type NodeRoots, type Placement, type Trust } from '../coordinator/index.ts';
+import { decideConverged, decodeRoots, distrustText, encodeRoots, type Liveness, type NodeRoots, type Placement, type Trust } from '../coordinator/index.ts';
 import type { NodeId, Store } from '../data/index.ts';
 import { TYPE, type ClusterStatus, type ConvergedAnswer, type LocateAnswer, type NodeStatus, type PeerReply, type TopologyAnswer } from '../wire/index.ts';
 import type { PeerCalls } from './peer-calls.ts';
@@ -40,7 +40,7 @@ export class StatusReporter {
       store: store.state,
       records: store.trees.countAll(),
       scanned: store.isScanned,
-      untrusted: trust.reason === null ? null : trust.reason.kind === 'new' ? 'a new directory' : trust.reason.text,
+      untrusted: distrustText(trust.reason),
       damagedRecords: store.damagedKeys + store.doubtfulKeys,
       durability: store.durability,
       clockSuspicious: this.#isClockSuspicious(),

@@ -8,6 +8,7 @@ import {
   type ClientReply,
   type ClientRequest,
   type DeleteMessage,
+  type ExplainMessage,
   type GetMessage,
   type LevelNumber,
   type LocateMessage,
@@ -73,6 +74,8 @@ function clientRequest(message: unknown): ClientRequest | InvalidRequest {
       return checkWriteAgain(id, bytesOf(fields[2]), boundOf(fields[3]), fields[4], fields[5], fields[6], fields[7]);
     case TYPE.locate:
       return fields.length === 3 ? checkLocate(id, bytesOf(fields[2])) : wrongLength(id, 'locate', '3 fields');
+    case TYPE.explain:
+      return fields.length === 3 ? checkExplain(id, bytesOf(fields[2])) : wrongLength(id, 'explain', '3 fields');
     case TYPE.scan:
       if (fields.length !== 8) return wrongLength(id, 'scan', '8 fields');
       return checkScan(id, boundOf(fields[2]), boundOf(fields[3]), fields[4], fields[5], fields[6], fields[7]);
@@ -123,6 +126,10 @@ function checkWriteAgain(
 
 export function checkLocate(id: number, key: Uint8Array | null): LocateMessage | InvalidRequest {
   return keyError(id, key) ?? [TYPE.locate, id, key as Uint8Array];
+}
+
+export function checkExplain(id: number, key: Uint8Array | null): ExplainMessage | InvalidRequest {
+  return keyError(id, key) ?? [TYPE.explain, id, key as Uint8Array];
 }
 
 /** A bound that is neither bytes, nor text, nor nil is `undefined` here. */

@@ -78,6 +78,8 @@ function isPeerRequest(message: unknown): boolean {
       return length === 7 && isPartition(fields[2]) && isLeaf(fields[3]) && isDatabaseKey(fields[4]) && isDatabaseKey(fields[5]) && isVersionPairs(fields[6]);
     case TYPE.range:
       return length === 7 && isRangeBound(fields[2]) && isRangeBound(fields[3]) && isUpTo(fields[4], RANGE_ENTRIES_MAX) && isUpTo(fields[5], RANGE_BYTES_MAX) && isRangeFlags(fields[6]);
+    case TYPE.inspect:
+      return length === 3 && isKey(fields[2]);
     case TYPE.hello:
       return length === 10 && isHello(fields);
     default:
@@ -119,6 +121,7 @@ function isPeerReply(message: unknown): boolean {
     case TYPE.rootList:
       return length === 6 && isBit(fields[2]) && isMultiple(fields[3], ROOT_ENTRY_BYTES) && isCount(fields[4]) && isBit(fields[5]);
     case TYPE.nodeStatusReply:
+    case TYPE.inspected:
       return length === 3 && isText(fields[2]);
     case TYPE.welcome:
       return length === 6 && isNodeId(fields[2]) && isIncarnation(fields[3]) && isCount(fields[4]) && isMemory(fields[5]);

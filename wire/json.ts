@@ -1,6 +1,6 @@
 /** Text frames: JSON for scripts and browser consoles. The same requests and replies as in binary frames, one to one. */
 import { readVersion, versionToString } from '../data/index.ts';
-import { checkKeyed, checkLocate, checkPut, checkScan, invalidRequest, type InvalidRequest } from './decode-client.ts';
+import { checkExplain, checkKeyed, checkLocate, checkPut, checkScan, invalidRequest, type InvalidRequest } from './decode-client.ts';
 import { ERROR_CODES, FrameError, isRetryable } from './errors.ts';
 import { MESSAGES_PER_FRAME_MAX, SCAN_ENTRIES_DEFAULT } from './limits.ts';
 import { LEVELS, RANGE_FLAGS, TYPE, WRITE_FLAGS, type ClientReply, type ClientRequest } from './messages.ts';
@@ -23,6 +23,7 @@ const FIELDS_BY_OPERATION: Readonly<Record<string, readonly string[]>> = {
   get: ['key', 'consistency', 'timeoutMs', 'detail'],
   delete: ['key', 'consistency', 'timeoutMs', 'detail'],
   locate: ['key'],
+  explain: ['key'],
   status: [],
   converged: [],
   ping: [],
@@ -83,6 +84,8 @@ function operationRequest(operation: string, id: number, request: Fields): Clien
       return checkKeyed(TYPE.delete, id, bytesOf(request['key']), levelOf(request), timeoutMs, detailOf(request));
     case 'locate':
       return checkLocate(id, bytesOf(request['key']));
+    case 'explain':
+      return checkExplain(id, bytesOf(request['key']));
     case 'status':
       return [TYPE.status, id];
     case 'converged':
@@ -177,7 +180,8 @@ function textRead({ version, ...read }: NodeRead): Fields {
   return { ...read, version: version === null ? null : versionToString(version) };
 }
 
-function textOrBase64(value: Uint8Array): unknown {
+/** Bytes as JSON frames say them. */
+export function textOrBase64(value: Uint8Array): string | { readonly base64: string } {
   return utf8Text(value) ?? { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') };
 }
 

@@ -21,6 +21,7 @@ export const TYPE = {
   ping: 8,
   topology: 9,
   scan: 10,
+  explain: 11,
   writeAgain: 12,
   // node → client
   written: 17,
@@ -44,6 +45,7 @@ export const TYPE = {
   nodeStatus: 42,
   heartbeat: 43,
   range: 44,
+  inspect: 45,
   // peer replies
   welcome: 64,
   refused: 65,
@@ -58,6 +60,7 @@ export const TYPE = {
   heartbeatReply: 74,
   foundVersion: 75,
   rangeRecords: 76,
+  inspected: 77,
 } as const;
 
 /** Consistency levels by their number on the wire. */
@@ -115,6 +118,8 @@ export type ScanMessage = readonly [
   level: LevelNumber,
   timeoutMs: number,
 ];
+/** Why a key has its value: what every node has of it, who wins, what happens next. Answered as JSON. */
+export type ExplainMessage = readonly [type: 11, id: number, key: Uint8Array];
 export type ClientRequest =
   | PutMessage
   | GetMessage
@@ -126,6 +131,7 @@ export type ClientRequest =
   | PingMessage
   | TopologyMessage
   | ScanMessage
+  | ExplainMessage
   | WriteAgainMessage;
 
 /**
@@ -154,7 +160,7 @@ export type ValueMessage = readonly [
 ];
 /** The version that this write was given; its outcome follows. May come again, when the write is given a newer one. */
 export type IssuedMessage = readonly [type: 23, id: number, version: Uint8Array];
-/** The answer to status, converged, control, locate and topology: JSON text. */
+/** The answer to status, converged, control, locate, topology and explain: JSON text. */
 export type JsonMessage = readonly [type: 19, id: number, json: string];
 export type PongMessage = readonly [type: 20, id: number];
 /**
@@ -227,6 +233,8 @@ export type RangeMessage = readonly [
   bytesMax: number,
   flags: number,
 ];
+/** What does your database have under this key, as a replica and as hints for others? Answered by `inspected`. */
+export type InspectMessage = readonly [type: 45, id: number, key: Uint8Array];
 export type PeerRequest =
   | HelloMessage
   | WriteMessage
@@ -240,7 +248,8 @@ export type PeerRequest =
   | RootsMessage
   | NodeStatusMessage
   | HeartbeatMessage
-  | RangeMessage;
+  | RangeMessage
+  | InspectMessage;
 
 /** What became of one write on one node. The last two are said by an untrusted store: on disk, but nobody knows what it held before. */
 export const STORED = { applied: 0, present: 1, superseded: 2, refused: 3, unknown: 4, hintsFull: 5, appliedUntrusted: 6, supersededUntrusted: 7 } as const;
@@ -285,6 +294,8 @@ export type HeartbeatReplyMessage = readonly [type: 74, id: number, wallMs: numb
  * `resume` (the next `from`, in reverse the next `to`); null: up to the end of the range.
  */
 export type RangeRecordsMessage = readonly [type: 76, id: number, status: RangeStatus, pairs: readonly (Uint8Array | null)[], resume: Uint8Array | null];
+/** `json`: a `KeyInspection` (wire/explanation.ts). */
+export type InspectedMessage = readonly [type: 77, id: number, json: string];
 export type PeerReply =
   | WelcomeMessage
   | RefusedMessage
@@ -298,4 +309,5 @@ export type PeerReply =
   | RootListMessage
   | NodeStatusReplyMessage
   | HeartbeatReplyMessage
-  | RangeRecordsMessage;
+  | RangeRecordsMessage
+  | InspectedMessage;

@@ -41,6 +41,8 @@ describe('the command line', () => {
     [['putt', 'k', 'v'], 'did you mean put?'],
     [['help', 'nothing-like-it'], 'unknown command'],
     [['get'], 'get: KEY is missing'],
+    [['explain'], 'explain: KEY is missing'],
+    [['explain', 'k', 'v'], 'unexpected argument "v"'],
     [['get', 'k', '--consistency', 'most'], 'allowed: available, one, quorum, all'],
     [['get', 'k', '--timeout-ms', '0'], 'an integer from 1 to'],
     [['get', 'k', '--url', 'http://x'], '--url has "http://x"'],
@@ -68,7 +70,7 @@ describe('the command line', () => {
     expect(problems[0]).toContain('flag --listen');
   });
 
-  it.each(['cluster', 'node', 'put', 'get', 'delete', 'status', 'run', 'bench'])('explains %s', async (name) => {
+  it.each(['cluster', 'node', 'put', 'get', 'delete', 'explain', 'status', 'run', 'bench'])('explains %s', async (name) => {
     const topic = await invoke(['help', name]);
     expect(topic).toMatchObject({ status: 0, problems: [] });
     expect(topic.out[0]).toContain(`ring-level ${name}`);

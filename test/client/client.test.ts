@@ -63,6 +63,7 @@ describe('one node', () => {
     expect(await client.status()).toMatchObject({ clusterId: 'c' });
     expect(await client.converged()).toEqual({ converged: true, reasons: [] });
     expect(await client.locate('k')).toMatchObject({ homeNode: 1 });
+    expect(await client.explain('k')).toMatchObject({ replicas: [1], rule: { code: 'no-record' } });
     expect(await client.control({ heal: true })).toEqual({ heal: true });
     await client.ping();
     expect(node.connections).toBe(1);

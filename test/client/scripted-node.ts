@@ -98,6 +98,8 @@ export function answerTo(request: ClientRequest): ClientReply {
       return [TYPE.json, id, request[2]];
     case TYPE.locate:
       return [TYPE.json, id, '{"hash":1,"partition":1,"homeNode":1,"replicas":[1],"fallbacks":[0],"epoch":1}'];
+    case TYPE.explain:
+      return [TYPE.json, id, '{"replicas":[1],"fallbacks":[0],"nodes":[],"hints":[],"winner":null,"rule":{"code":"no-record","text":""},"doubts":[],"next":[]}'];
     case TYPE.scan:
       return [TYPE.entries, id, [], null];
     case TYPE.ping:

@@ -102,10 +102,12 @@ describe('requests that can be answered though they are wrong', () => {
 
   test('keys and values beyond their limits have codes of their own', () => {
     const key = Buffer.from('k');
-    expect(requestsOf([2, 1, Buffer.alloc(0), 0, 0], [2, 2, Buffer.alloc(1025), 0, 0], [1, 3, key, Buffer.alloc(1_048_577), 0, 0])).toMatchObject([
+    expect(requestsOf([2, 1, Buffer.alloc(0), 0, 0], [2, 2, Buffer.alloc(1025), 0, 0], [1, 3, key, Buffer.alloc(1_048_577), 0, 0], [11, 4, Buffer.alloc(0)], [11, 5, Buffer.alloc(1025)])).toMatchObject([
       { id: 1, code: 'RING_KEY_INVALID' },
       { id: 2, code: 'RING_KEY_INVALID' },
       { id: 3, code: 'RING_VALUE_TOO_LARGE' },
+      { id: 4, code: 'RING_KEY_INVALID' },
+      { id: 5, code: 'RING_KEY_INVALID' },
     ]);
   });
 
@@ -113,6 +115,7 @@ describe('requests that can be answered though they are wrong', () => {
     [[1, 5, 'k']], [[1, 5, 'k', 3, 0, 0]], [[1, 5, 'k', 'v', 4, 0]], [[1, 5, 'k', 'v', 0, -1]], [[1, 5, 'k', 'v', 0, 1.5]],
     [[1, 5, 'k', 'v', 0, 600_001]], [[2, 5, ['k'], 0, 0]], [[2, 5, null, 0, 0]], [[6, 5, 1]], [[4, 5, 1]], [[3, 5, 'k', 0, 0, 4]], [[3, 5, 'k', 0, 0, 0, 0]], [[2, 5, 'k', 0, 0, 2]], [[1, 5, 'k', 'v', 0, 0, -1]], [[12, 5, 'k', 'v', 'not bytes', 0, 0, 0]],
     [[10, 5, 'a', 'b', 0, 0, 0, 0]], [[10, 5, 'a', 'b', 10_001, 0, 0, 0]], [[10, 5, 'a', 'b', 1, 4, 0, 0]], [[10, 5, 7, null, 1, 0, 0, 0]], [[10, 5, null, null, 1, 0, 4, 0]], [[10, 5, null, null, 1, 0, 0]],
+    [[11, 5]], [[11, 5, 7]], [[11, 5, null]], [[11, 5, 'k', 0]],
   ])('%j is a bad request', (message) => {
     expect(requestsOf(message)).toMatchObject([{ invalid: true, id: 5, code: 'RING_BAD_REQUEST' }]);
   });
@@ -163,14 +166,16 @@ describe('frames that are refused', () => {
     for (const frame of [[], [[43, 1]], [[0, 0, 5, 7], [43, 1]], [[0, 1, -1, 7]], [[0, 1, 5], [43, 1]], [[0, 1, 5, -1]], [[0, 1, 5, 1.5]],
       [head, hello], [head, [...hello, [1, 9, 7]]], [head, [...hello, [1, 9, 7, -1]]], [head, [...hello, null]], [head, [...hello.slice(0, 8), [], 9]], [head, [1, 1, 'k', 'v', 0, 0]], [head, [33, 1, Buffer.alloc(0), record, []]],
       [head, [33, 1, Buffer.from('k'), Buffer.alloc(17), []]], [head, [33, 1, Buffer.from('k'), record, [4096]]], [head, [36, 1, [Buffer.from('k')]]],
-      [head, [44, 1, null, null, 1, 1]], [head, [44, 1, null, null, 0, 1, 0]], [head, [44, 1, null, null, 1_001, 1, 0]], [head, [44, 1, null, null, 1, 1_048_577, 0]], [head, [44, 1, null, Buffer.alloc(1_026), 1, 1, 0]], [head, [44, 1, null, null, 1, 1, 4]]]) {
+      [head, [44, 1, null, null, 1, 1]], [head, [44, 1, null, null, 0, 1, 0]], [head, [44, 1, null, null, 1_001, 1, 0]], [head, [44, 1, null, null, 1, 1_048_577, 0]], [head, [44, 1, null, Buffer.alloc(1_026), 1, 1, 0]], [head, [44, 1, null, null, 1, 1, 4]],
+      [head, [45, 1]], [head, [45, 1, Buffer.alloc(0)]], [head, [45, 1, Buffer.alloc(1_025)]], [head, [45, 1, 'k']], [head, [45, 1, Buffer.from('k'), 0]]]) {
       expect(() => decodePeerRequests(packr.pack(frame))).toThrow(FrameError);
     }
     const roots = Buffer.alloc(10);
     expect(decodePeerReplies(packr.pack([head, [66, 1, 6, null], [66, 1, 7, Buffer.alloc(12)], [67, 1, 4, null], [72, 1, 1, roots, 0, 0], [64, 1, 0, 1, 9, []]])).messages).toHaveLength(5);
     for (const message of [[66, 1, 8, null], [66, 1, 7, null], [67, 1, 5, null], [67, 1, 2, record], [72, 1, 1, roots, 0], [72, 1, 1, roots, 0, 2], [64, 1, 0, 1, 9], [64, 1, 0, 1, 9, [1]], [64, 1, 0, 1, -9, []],
       [66, 1, 2, null], [66, 1, 2, Buffer.alloc(11)], [66, 1, 2, Buffer.alloc(12, 0xff)], [67, 1, 0, null], [67, 1, 1, record], [70, 1, Buffer.alloc(8)],
-      [76, 1, 0, []], [76, 1, 3, [], null], [76, 1, 0, [Buffer.from('k')], null], [76, 1, 0, [Buffer.from('k'), Buffer.alloc(17)], null], [76, 1, 0, [null, record], null], [76, 1, 0, [], Buffer.alloc(1_026)]]) {
+      [76, 1, 0, []], [76, 1, 3, [], null], [76, 1, 0, [Buffer.from('k')], null], [76, 1, 0, [Buffer.from('k'), Buffer.alloc(17)], null], [76, 1, 0, [null, record], null], [76, 1, 0, [], Buffer.alloc(1_026)],
+      [77, 1], [77, 1, null], [77, 1, Buffer.from('{}')], [77, 1, '{}', 0]]) {
       expect(() => decodePeerReplies(packr.pack([head, message]))).toThrow(FrameError);
     }
   });

@@ -22,6 +22,7 @@ describe('requests as text', () => {
     expect(only({ id: 2, op: 'get', key: 'user1', consistency: 'quorum', timeoutMs: 50 })).toEqual([2, 2, utf8('user1'), 2, 50]);
     expect(only({ id: 3, op: 'delete', key: 'ü', consistency: 'all' })).toEqual([3, 3, utf8('ü'), 3, 0]);
     expect(only({ id: 4, op: 'locate', key: { base64: '/wA=' } })).toEqual([7, 4, new Uint8Array([255, 0])]);
+    expect(only({ id: 4, op: 'explain', key: 'user1' })).toEqual([11, 4, utf8('user1')]);
     expect(only({ id: 5, op: 'status' })).toEqual([4, 5]);
     expect(only({ id: 6, op: 'converged' })).toEqual([5, 6]);
     expect(only({ id: 7, op: 'ping' })).toEqual([8, 7]);
@@ -56,6 +57,11 @@ describe('requests as text', () => {
     [{ id: 1, op: 'get', key: 'k', consistancy: 'all' }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'get', key: 'k', timeoutMs: -1 }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'put', key: 'k' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'explain' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'explain', key: '' }, 1, 'RING_KEY_INVALID'],
+    [{ id: 1, op: 'explain', key: 'x'.repeat(1_025) }, 1, 'RING_KEY_INVALID'],
+    [{ id: 1, op: 'explain', key: { base64: 'YQ' } }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'explain', key: 'k', consistency: 'all' }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'scan', from: 7 }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'scan', to: '\uD800' }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'scan', to: 'x'.repeat(1_026) }, 1, 'RING_KEY_INVALID'],

@@ -48,6 +48,7 @@ export const clientRequest: fc.Arbitrary<ClientRequest> = fc.oneof(
   fc.tuple(type(8), id),
   fc.tuple(type(9), id),
   fc.tuple(type(10), id, bound, bound, fc.integer({ min: 1, max: 10_000 }), rangeFlags, level, timeoutMs),
+  fc.tuple(type(11), id, key),
 );
 
 export const clientReply: fc.Arbitrary<ClientReply> = fc.oneof(
@@ -81,6 +82,7 @@ export const peerRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
   fc.tuple(type(42), id),
   fc.tuple(type(43), id),
   fc.tuple(type(44), id, bound, bound, fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 1_048_576 }), rangeFlags),
+  fc.tuple(type(45), id, key),
 );
 
 export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
@@ -100,6 +102,7 @@ export const peerReply: fc.Arbitrary<PeerReply> = fc.oneof(
   fc.tuple(type(73), id, fc.json()),
   fc.tuple(type(74), id, fc.maxSafeNat()),
   fc.tuple(type(76), id, fc.constantFrom<0 | 1 | 2>(0, 1, 2), rangePairs, bound),
+  fc.tuple(type(77), id, fc.json()),
 );
 
 /** Buffers as plain byte arrays, so that what was decoded compares equal to what was encoded. */
