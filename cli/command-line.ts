@@ -4,15 +4,33 @@ import { benchCommand } from './bench.ts';
 import { clusterCommand } from './cluster.ts';
 import { EXIT, type Command, type CommandContext } from './command.ts';
 import { deleteCommand } from './delete.ts';
+import { dumpCommand } from './dump.ts';
 import { UsageError, describeError } from './errors.ts';
 import { explainCommand } from './explain.ts';
 import { getCommand } from './get.ts';
+import { loadCommand } from './load.ts';
 import { nodeCommand } from './node.ts';
 import { putCommand } from './put.ts';
 import { runCommand } from './run.ts';
+import { scanCommand } from './scan.ts';
+import { shellCommand } from './shell.ts';
 import { statusCommand } from './status.ts';
 
-const COMMANDS: readonly Command[] = [clusterCommand, nodeCommand, putCommand, getCommand, deleteCommand, explainCommand, statusCommand, runCommand, benchCommand];
+const COMMANDS: readonly Command[] = [
+  clusterCommand,
+  nodeCommand,
+  putCommand,
+  getCommand,
+  deleteCommand,
+  explainCommand,
+  scanCommand,
+  statusCommand,
+  loadCommand,
+  dumpCommand,
+  shellCommand,
+  runCommand,
+  benchCommand,
+];
 
 export interface CommandLineContext extends CommandContext {
   readonly version: string;

@@ -11,7 +11,7 @@ export class UsageError extends Error {
   }
 }
 
-export type CommandErrorCode = 'RING_START_FAILED' | 'RING_CLUSTER_DIFFERS' | 'RING_SCRIPT_INVALID';
+export type CommandErrorCode = 'RING_START_FAILED' | 'RING_CLUSTER_DIFFERS' | 'RING_SCRIPT_INVALID' | 'RING_OUTPUT_FAILED';
 
 /** A command could not do what it was asked to. */
 export class CommandError extends Error {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import type { Program } from './command.ts';
 import { Daemon, describeExit } from './daemon.ts';
-import { shellLine } from './shell.ts';
+import { shellLine } from './shell-quoting.ts';
 
 export interface LocalClusterOptions {
   readonly program: Program;

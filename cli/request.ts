@@ -1,7 +1,7 @@
-/** What put, get, delete and status share: their flags, their client, and how a failure is told. */
+/** What put, get, delete, status and the like share: their flags, their client, and how a failure is told. */
 import { RingClient } from '../client/index.ts';
 import type { Consistency } from '../wire/index.ts';
-import { consistencyFlag, integerFlag, readArguments, type Arguments } from './arguments.ts';
+import { consistencyFlag, integerFlag, readArguments, type ArgumentShape, type Arguments } from './arguments.ts';
 import { EXIT } from './command.ts';
 import { UsageError, describeError } from './errors.ts';
 import type { Output } from './output.ts';
@@ -9,9 +9,11 @@ import type { Output } from './output.ts';
 export const DEFAULT_URL = 'ws://127.0.0.1:7400';
 const TIMEOUT_MS_MAX = 600_000;
 
-export const REQUEST_FLAGS_HELP = `  --url URL             a node, or several with commas between (default ${DEFAULT_URL})
+export const CLIENT_FLAGS_HELP = `  --url URL             a node, or several with commas between (default ${DEFAULT_URL})
   --consistency LEVEL   available (default), one, quorum or all
-  --timeout-ms N        give up after so many milliseconds
+  --timeout-ms N        give up after so many milliseconds`;
+
+export const REQUEST_FLAGS_HELP = `${CLIENT_FLAGS_HELP}
   --json                the answer as one line of JSON
   --                    what follows is no flag: ring-level put -- -key -value`;
 
@@ -24,12 +26,20 @@ export interface Request {
   readonly args: Arguments;
   readonly options: RequestOptions;
   readonly form: 'text' | 'json';
+  readonly urls: readonly string[];
 }
 
-export function readRequest(command: string, args: readonly string[], positionals: readonly string[]): Request & { readonly urls: readonly string[] } {
+/** `more`: what a command takes beside the arguments with a name and the flags of every request. */
+export function readRequest(
+  command: string,
+  args: readonly string[],
+  positionals: readonly string[],
+  more: Partial<Pick<ArgumentShape, 'flags' | 'rest'>> = {},
+): Request {
   const parsed = readArguments(args, {
+    ...more,
     command,
-    flags: { url: 'text', consistency: 'text', 'timeout-ms': 'text', json: 'switch' },
+    flags: { url: 'text', consistency: 'text', 'timeout-ms': 'text', json: 'switch', ...more.flags },
     positionals,
   });
   const consistency = consistencyFlag(command, parsed.text('consistency'));
@@ -61,6 +71,14 @@ export async function withClient(
   } finally {
     await client.close();
   }
+}
+
+/**
+ * For a command that goes on for a while and tries again: rejects at once when no node can be reached to begin with.
+ */
+export async function firstAnswer({ urls, options }: Pick<Request, 'urls' | 'options'>): Promise<void> {
+  await using client = new RingClient(urls, { ...options, failFast: 'fail-fast' });
+  await client.ping();
 }
 
 export function textOf(value: Uint8Array): string {

@@ -17,7 +17,7 @@
  */
 import { TICKS_PER_MS, nodeOfWriter, type NodeId, type Version } from '../data/index.ts';
 import {
-  textOrBase64,
+  bytesToJson,
   type ExplainAnswer,
   type ExplainDoubt,
   type ExplainRule,
@@ -59,7 +59,7 @@ export function explain(input: ExplainInput): ExplainAnswer {
   const winner = winnerOf(versions[0] ?? null, replicaNodes, hints, wallMs);
   const evidence: Evidence = { replicas: replicaNodes, fallbacks: fallbackNodes, hints, winner, majority: placement.majority, sweepIntervalMs };
   return {
-    key: textOrBase64(key),
+    key: bytesToJson(key),
     hash,
     partition,
     homeNode,

@@ -10,5 +10,5 @@ export { decodeClientReplies, decodeClientRequests, invalidRequest, isInvalid, t
 export { decodePeerReplies, decodePeerRequests, type PeerReplyFrame, type PeerRequestFrame } from './decode-peer.ts';
 export { encodeFrame, encodeFrames, messageBytesMax, type AnyMessage } from './encode.ts';
 export { hintPairs, nodeReads, replicaWrites } from './detail.ts';
-export { decodeTextFrame, encodeTextReplies, encodeTextReply, textOrBase64, type TextFrame } from './json.ts';
+export { bytesFromJson, bytesToJson, decodeTextFrame, encodeTextReplies, encodeTextReply, type TextFrame } from './json.ts';
 export { utf8Bytes, utf8Text } from './text.ts';

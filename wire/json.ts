@@ -77,15 +77,15 @@ function operationRequest(operation: string, id: number, request: Fields): Clien
   const timeoutMs = request['timeoutMs'] ?? 0;
   switch (operation) {
     case 'put':
-      return checkPut(id, bytesOf(request['key']), bytesOf(request['value']), levelOf(request), timeoutMs, detailOf(request));
+      return checkPut(id, bytesFromJson(request['key']), bytesFromJson(request['value']), levelOf(request), timeoutMs, detailOf(request));
     case 'get':
-      return checkKeyed(TYPE.get, id, bytesOf(request['key']), levelOf(request), timeoutMs, detailOf(request));
+      return checkKeyed(TYPE.get, id, bytesFromJson(request['key']), levelOf(request), timeoutMs, detailOf(request));
     case 'delete':
-      return checkKeyed(TYPE.delete, id, bytesOf(request['key']), levelOf(request), timeoutMs, detailOf(request));
+      return checkKeyed(TYPE.delete, id, bytesFromJson(request['key']), levelOf(request), timeoutMs, detailOf(request));
     case 'locate':
-      return checkLocate(id, bytesOf(request['key']));
+      return checkLocate(id, bytesFromJson(request['key']));
     case 'explain':
-      return checkExplain(id, bytesOf(request['key']));
+      return checkExplain(id, bytesFromJson(request['key']));
     case 'status':
       return [TYPE.status, id];
     case 'converged':
@@ -119,11 +119,11 @@ function detailOf({ detail }: Fields): number | undefined {
 
 /** null and a bound that is left out are the same: the first key, or the last. */
 function boundOf(value: unknown): Uint8Array | null | undefined {
-  return value === undefined || value === null ? null : (bytesOf(value) ?? undefined);
+  return value === undefined || value === null ? null : (bytesFromJson(value) ?? undefined);
 }
 
 /** Text or `{"base64": "…"}`; null for all else, text with a lone surrogate and base64 that is not canonical included. */
-function bytesOf(value: unknown): Uint8Array | null {
+export function bytesFromJson(value: unknown): Uint8Array | null {
   if (typeof value === 'string') return utf8Bytes(value);
   if (!isFields(value) || Object.keys(value).length !== 1) return null;
   const base64 = value['base64'];
@@ -146,7 +146,7 @@ function textReply(reply: ClientReply): Fields {
     case TYPE.value: {
       const [, id, value, version, replied, said] = reply;
       const detail = said === undefined ? {} : { replied, nodes: nodeReads(said).map(textRead) };
-      return { id, ok: true, value: value === null ? null : textOrBase64(value), ...(version === null ? {} : { version: versionText(version) }), ...detail };
+      return { id, ok: true, value: value === null ? null : bytesToJson(value), ...(version === null ? {} : { version: versionText(version) }), ...detail };
     }
     case TYPE.json:
       return { id: reply[1], ok: true, result: JSON.parse(reply[2]) as unknown };
@@ -154,7 +154,7 @@ function textReply(reply: ClientReply): Fields {
       return { id: reply[1], ok: true };
     case TYPE.entries: {
       const [, id, pairs, resume] = reply;
-      return { id, ok: true, entries: textEntries(pairs), resume: resume === null ? null : textOrBase64(resume) };
+      return { id, ok: true, entries: textEntries(pairs), resume: resume === null ? null : bytesToJson(resume) };
     }
     case TYPE.issued:
       return { id: reply[1], issued: versionText(reply[2]) };
@@ -171,7 +171,7 @@ function textEntries(pairs: readonly (Uint8Array | null)[]): readonly Fields[] {
   const entries: Fields[] = [];
   for (let index = 0; index + 1 < pairs.length; index += 2) {
     const [key, value] = [pairs[index] ?? null, pairs[index + 1] ?? null];
-    if (key !== null) entries.push({ key: textOrBase64(key), ...(value === null ? {} : { value: textOrBase64(value) }) });
+    if (key !== null) entries.push({ key: bytesToJson(key), ...(value === null ? {} : { value: bytesToJson(value) }) });
   }
   return entries;
 }
@@ -180,8 +180,8 @@ function textRead({ version, ...read }: NodeRead): Fields {
   return { ...read, version: version === null ? null : versionToString(version) };
 }
 
-/** Bytes as JSON frames say them. */
-export function textOrBase64(value: Uint8Array): string | { readonly base64: string } {
+/** Text when the bytes are UTF-8, else `{"base64": "…"}`. */
+export function bytesToJson(value: Uint8Array): string | { readonly base64: string } {
   return utf8Text(value) ?? { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') };
 }
 

@@ -70,7 +70,7 @@ describe('the command line', () => {
     expect(problems[0]).toContain('flag --listen');
   });
 
-  it.each(['cluster', 'node', 'put', 'get', 'delete', 'explain', 'status', 'run', 'bench'])('explains %s', async (name) => {
+  it.each(['cluster', 'node', 'put', 'get', 'delete', 'explain', 'scan', 'status', 'load', 'dump', 'shell', 'run', 'bench'])('explains %s', async (name) => {
     const topic = await invoke(['help', name]);
     expect(topic).toMatchObject({ status: 0, problems: [] });
     expect(topic.out[0]).toContain(`ring-level ${name}`);

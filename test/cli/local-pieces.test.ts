@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { checkWish, parseRecord, readClusterRecord, writeClusterRecord } from '../../cli/cluster-record.ts';
 import { findFreePorts } from '../../cli/free-ports.ts';
 import { NodeStates } from '../../cli/node-states.ts';
-import { shellLine } from '../../cli/shell.ts';
+import { shellLine } from '../../cli/shell-quoting.ts';
 import { statusTable } from '../../cli/status-table.ts';
 
 const record = { format: 1, clusterId: 'c', nodes: 3, replicationFactor: 2, ports: [7400, 7401, 7402] } as const;
