@@ -1,5 +1,5 @@
 /** Replies into what programs see, and the checks of what programs hand in. */
-import { readVersion, type Version } from '../data/index.ts';
+import { readVersion, type Version } from '../data/portable.ts';
 import {
   ERROR_CODES,
   KEY_BYTES_MAX,

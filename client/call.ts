@@ -2,7 +2,7 @@
  * One request of a client: how it is said on the wire, and how its caller is told what came of it. One class for all,
  * with fields and no closures: it is made for every put and get.
  */
-import { readVersion } from '../data/index.ts';
+import { readVersion } from '../data/portable.ts';
 import { ERROR_CODES, TYPE, isOutcomeUnknown, isRetryable, type ClientReply, type ClientRequest, type FailedMessage, type LevelNumber } from '../wire/index.ts';
 import { failure } from './answers.ts';
 import { RingError } from './errors.ts';

@@ -1,5 +1,6 @@
 /**
- * A client of a ring-level cluster: any node answers for all of it, a replica of the key with one hop less.
+ * A client of a ring-level cluster: any node answers for all of it, a replica of the key with one hop less. What it runs
+ * on comes in as a platform; the `RingClient` of node-client.ts and that of browser-client.ts bring theirs.
  *
  * What a lost connection does. A request that has not been sent, and a read even if it has, goes to another node until
  * its time is up. A write that has been sent is sent again under the version that it was given, which the node tells as
@@ -12,30 +13,30 @@ import { Call, type Content, type Operation } from './call.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { CONTROL, CONVERGED, DELETE, DELETE_WITH_DETAIL, EXPLAIN, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, PUT_WITH_DETAIL, SCAN, STATUS } from './operations.ts';
 import { DEADLINE_GRACE_MS, addressesFrom, checkTimeout, levelNumber, settingsFrom, type RequestOptions, type RingClientOptions, type Settings } from './options.ts';
+import type { ClientPlatform } from './platform.ts';
 import { scanRange, type KeyEntry, type KeyScanOptions, type ScanEntry, type ScanOptions, type Slice, type SliceRequest } from './scan.ts';
 
 const NO_OPTIONS: RequestOptions = {};
 const NO_BYTES = new Uint8Array(0);
 const NOTHING: Content = { key: NO_BYTES, value: NO_BYTES, level: 0, command: '', flags: 0, retry: 'never' };
 
-export class RingClient implements AsyncDisposable {
+export abstract class PortableClient implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #level: LevelNumber;
   readonly #dispatcher: Dispatcher;
   readonly #writeFlags: number;
 
   /**
-   * Connects on first use. `urls`: one or more nodes, the first one first. Throws `TypeError` for an address and
-   * `RangeError` for an option that cannot be.
+   * Throws `TypeError` for an address and `RangeError` for an option that cannot be.
    *
    * Every method below rejects with `RingError`: `RING_UNAVAILABLE`, `RING_TIMEOUT`, `RING_OVERLOADED`, `RING_CLOSED`,
    * or what the node answers; with `RangeError` for an option that cannot be; with its reason when `signal` is aborted.
    */
-  constructor(urls: string | readonly string[], options: RingClientOptions = {}) {
+  protected constructor(platform: ClientPlatform, urls: string | readonly string[], options: RingClientOptions) {
     this.#settings = settingsFrom(options);
     this.#level = levelNumber(this.#settings.consistency);
     this.#writeFlags = this.#settings.retryWrites === 'never' ? 0 : WRITE_FLAGS.tellVersion;
-    this.#dispatcher = new Dispatcher(addressesFrom(urls), this.#settings);
+    this.#dispatcher = new Dispatcher(platform, addressesFrom(urls), this.#settings);
   }
 
   /** Keys have 1 to 1,024 bytes, values up to 1 MiB; text is UTF-8. Also rejects with `RING_UNKNOWN` and `RING_SUPERSEDED` (see above). */

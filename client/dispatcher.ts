@@ -20,6 +20,7 @@ import { lateError, unknownOutcome, type ClientCall } from './call.ts';
 import { RingError } from './errors.ts';
 import { Lane, type LaneEvents } from './lane.ts';
 import { ATTEMPTS_MAX, BUSY_IN_FLIGHT, DEADLINE_GRACE_MS, REQUESTS_BEFORE_SPREAD, TICK_MS, isPlain, type Settings } from './options.ts';
+import type { ClientPlatform } from './platform.ts';
 import { RequestTable, type Routed } from './request-table.ts';
 import { Router, type Member } from './router.ts';
 
@@ -27,6 +28,7 @@ const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1_000;
 
 export class Dispatcher {
+  readonly #platform: ClientPlatform;
   readonly #settings: Settings;
   readonly #table: RequestTable<Lane, ClientCall>;
   readonly #primary: Lane;
@@ -35,15 +37,17 @@ export class Dispatcher {
   readonly #lanes = new Set<Lane>();
   readonly #retired = new Set<Lane>();
   readonly #addresses: AddressBook;
-  #timer: NodeJS.Timeout | null = null;
-  #flush: NodeJS.Immediate | null = null;
+  #timer: ReturnType<typeof setInterval> | null = null;
+  /** Whether what was added since the last task is to be sent after this one. */
+  #flush: 'none' | 'due' = 'none';
   #sentCount = 0;
   /** Whether the present connection of the primary was asked for the topology. */
   #topology: 'not-asked' | 'asked' = 'not-asked';
   #nextId = 1;
   #isClosed = false;
 
-  constructor(addresses: readonly string[], settings: Settings) {
+  constructor(platform: ClientPlatform, addresses: readonly string[], settings: Settings) {
+    this.#platform = platform;
     this.#settings = settings;
     this.#addresses = new AddressBook(addresses, Math.random);
     this.#table = new RequestTable({ bytesMax: settings.queueBytesMax, inFlightMax: settings.inFlightMax, attemptsMax: ATTEMPTS_MAX });
@@ -54,10 +58,10 @@ export class Dispatcher {
       closed: (lane, reason, round) => this.#lost(lane, reason, round),
       takeId: () => this.takeId(),
     };
-    this.#primary = new Lane(null, this.#addresses, settings, events);
+    this.#primary = new Lane(platform.dial, null, this.#addresses, settings, events);
     this.#lanes.add(this.#primary);
     const laneTo = (member: Member): Lane => {
-      const lane = new Lane(member, new AddressBook([member.address], Math.random), settings, events);
+      const lane = new Lane(platform.dial, member, new AddressBook([member.address], Math.random), settings, events);
       this.#lanes.add(lane);
       return lane;
     };
@@ -78,8 +82,10 @@ export class Dispatcher {
       throw new RingError('RING_OVERLOADED', `${this.#table.bytes} bytes of requests are waiting for answers; the limit is ${this.#settings.queueBytesMax}`);
     }
     if (this.#timer === null) this.#startTimer();
-    this.#flush ??= setImmediate(() => {
-      this.#flush = null;
+    if (this.#flush === 'due') return;
+    this.#flush = 'due';
+    this.#platform.afterThisTask(() => {
+      this.#flush = 'none';
       this.#advance();
     });
   }
@@ -95,8 +101,6 @@ export class Dispatcher {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#flush !== null) clearImmediate(this.#flush);
-    this.#flush = null;
     for (const call of this.#table.drain()) {
       const reason = 'the client was closed before the answer came';
       call.fail(call.kind === 'write' && call.attempts > 0 ? unknownOutcome(call, reason) : new RingError('RING_CLOSED', reason));

@@ -1,5 +1,5 @@
 /** The errors of the client. Every code is explained in the README, section "Errors". */
-import type { Version } from '../data/index.ts';
+import type { Version } from '../data/portable.ts';
 import { isOutcomeUnknown, isRetryable, type ErrorCode } from '../wire/index.ts';
 
 export interface RingErrorDetail {

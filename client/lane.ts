@@ -16,6 +16,7 @@
  */
 import { FRAME_BYTES_TARGET, MESSAGES_PER_FRAME_MAX, TYPE, encodeFrame, type ClientReply, type ClientRequest } from '../wire/index.ts';
 import type { AddressBook } from './address-book.ts';
+import type { Dial } from './client-socket.ts';
 import { Connection } from './connection.ts';
 import { SUSPECT_TICKS, TICK_MS, type Settings } from './options.ts';
 import type { Member } from './router.ts';
@@ -33,6 +34,7 @@ export interface LaneEvents {
 export class Lane {
   /** null: the primary. */
   readonly member: Member | null;
+  readonly #dial: Dial;
   readonly #addresses: AddressBook;
   readonly #settings: Settings;
   readonly #events: LaneEvents;
@@ -53,7 +55,8 @@ export class Lane {
   #silentTicks = 0;
   #ticksSincePing = 0;
 
-  constructor(member: Member | null, addresses: AddressBook, settings: Settings, events: LaneEvents) {
+  constructor(dial: Dial, member: Member | null, addresses: AddressBook, settings: Settings, events: LaneEvents) {
+    this.#dial = dial;
     this.member = member;
     this.#addresses = addresses;
     this.#settings = settings;
@@ -88,7 +91,7 @@ export class Lane {
     if (address === null) return;
     this.#state = 'connecting';
     // An event of a connection that is no longer the present one means nothing any more.
-    const connection: Connection = new Connection(address, this.#settings.connectTimeoutMs, {
+    const connection: Connection = new Connection(this.#dial, address, this.#settings.connectTimeoutMs, {
       opened: () => {
         if (this.#connection === connection) this.#opened();
       },

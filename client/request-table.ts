@@ -20,7 +20,7 @@
  *  R5  What waits is sent in the order in which it came; what was lost goes before what was never sent.
  *  R6  `lane.inFlight` is the number of requests in flight of which it is the first or the second lane.
  */
-import { IdTable } from '../data/index.ts';
+import { IdTable } from '../data/portable.ts';
 
 /** Where requests are in flight, counted by the table (R6). */
 export interface CountedLane {

@@ -15,7 +15,7 @@
  *  T2  The node that told the topology is reached over the primary; no second lane leads to it.
  *  T3  Any node carries out any request, so a topology that is out of date costs a hop and no more.
  */
-import { hashKey, partitionOfHash } from '../data/index.ts';
+import { hashKey, partitionOfHash } from '../data/portable.ts';
 import type { TopologyAnswer } from '../wire/index.ts';
 
 export interface RoutedLane {

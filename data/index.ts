@@ -34,8 +34,8 @@ export { DIGEST_BYTES, LEAVES, MerkleTrees, differingLeaves, isEmptyLeaf, leafOf
 export { IdTable, type Identified } from './id-table.ts';
 export { type KeySpan, type OrderedEntry, type OrderedSlice } from './ordered-slice.ts';
 export { KvBatch, type Durability, type KvEntry, type OrderedKv, type ScanDirection, type ScanLimits } from './ordered-kv.ts';
+export { RECORD_HEADER_BYTES } from './record-layout.ts';
 export {
-  RECORD_HEADER_BYTES,
   encodeRecord,
   isIntact,
   isTombstone,

@@ -14,7 +14,8 @@ import type { NodeId } from './identifiers.ts';
 import { hintKey, hintReference, orderedKey, recordKey } from './layout.ts';
 import { readU32 } from './bytes.ts';
 import { DataError } from './errors.ts';
-import { RECORD_HEADER_BYTES, RECORD_STAMP_BYTES, isIntact, isTombstone, versionOf } from './record.ts';
+import { RECORD_HEADER_BYTES } from './record-layout.ts';
+import { RECORD_STAMP_BYTES, isIntact, isTombstone, versionOf } from './record.ts';
 import type { Store } from './store.ts';
 import type { Version } from './version.ts';
 

@@ -9,13 +9,13 @@
  */
 import { readU32, writeU32 } from './bytes.ts';
 import { crc32 } from './crc32.ts';
+import { RECORD_HEADER_BYTES } from './record-layout.ts';
 import { VERSION_BYTES, isVersionAt, readVersion, writeVersion, type Version } from './version.ts';
 
 /** The encoded form described above. */
 export type RecordBytes = Uint8Array;
 
 export const RECORD_FORMAT = 1;
-export const RECORD_HEADER_BYTES = 18;
 export const FLAG_TOMBSTONE = 1;
 const VERSION_OFFSET = 2;
 const CRC_OFFSET = VERSION_OFFSET + VERSION_BYTES;

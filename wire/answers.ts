@@ -1,5 +1,5 @@
 /** What reads and writes come to, as programs see them, and the numbers by which replicas' words stand on the wire. */
-import type { Version } from '../data/index.ts';
+import type { Version } from '../data/portable.ts';
 
 /** An acknowledged write. */
 export interface WriteAnswer {

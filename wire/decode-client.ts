@@ -1,5 +1,5 @@
 /** Binary frames between clients and nodes, both ways, into checked messages. */
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/index.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/portable.ts';
 import { FrameError, isErrorNumber, type ErrorCode } from './errors.ts';
 import { RANGE_BOUND_BYTES_MAX, SCAN_ENTRIES_MAX } from './limits.ts';
 import {
@@ -18,6 +18,7 @@ import {
 } from './messages.ts';
 import { unpackFrame } from './packr.ts';
 import { isBit, isCount, isLevel, isNodeList, isNodePairs, isRangeBound, isRangeFlags, isReadSaid, isText, isTimeout, isValueOrNull, isValuePairs, isVersionBytes, isVersionOrNull, isWriteFlags, isWriteSaid } from './shape.ts';
+import { encodeUtf8 } from './text.ts';
 
 /** A request that cannot be carried out but can be answered; the others in its frame are not affected. */
 export interface InvalidRequest {
@@ -180,7 +181,7 @@ function wrongLength(id: number, name: string, fields: string): InvalidRequest {
 /** Keys and values are bin; a str, which `checkFrame` found to be UTF-8, stands for its bytes. */
 function bytesOf(value: unknown): Uint8Array | null {
   if (value instanceof Uint8Array) return value;
-  return typeof value === 'string' ? Buffer.from(value, 'utf8') : null;
+  return typeof value === 'string' ? encodeUtf8(value) : null;
 }
 
 function boundOf(value: unknown): Uint8Array | null | undefined {

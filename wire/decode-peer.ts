@@ -3,7 +3,7 @@
  * `FrameError` and closes the link; nothing of such a frame is acted on. All bytes are views into the frame: copy what
  * outlives the tick. The kinds that carry the load (write, read, stored, found) are checked first.
  */
-import { DIGEST_BYTES, LEAVES, isEpoch, isIncarnation, isNodeId, isPartition } from '../data/index.ts';
+import { DIGEST_BYTES, LEAVES, isEpoch, isIncarnation, isNodeId, isPartition } from '../data/portable.ts';
 import { FrameError, isErrorNumber } from './errors.ts';
 import { RANGE_BYTES_MAX, RANGE_ENTRIES_MAX } from './limits.ts';
 import { FOUND, RANGE_STATUS, STORED, TYPE, type FrameHeader, type PeerReply, type PeerRequest } from './messages.ts';

@@ -1,5 +1,5 @@
 /** The flat lists of answers as programs see them. */
-import { readVersion } from '../data/index.ts';
+import { readVersion } from '../data/portable.ts';
 import { READ_SAID, WRITE_SAID, type NodeRead, type ReplicaWrite, type WriteAnswer } from './answers.ts';
 
 /** target, holder, target, holder … as pairs. */

@@ -1,5 +1,6 @@
 /** Text frames: JSON for scripts and browser consoles. The same requests and replies as in binary frames, one to one. */
-import { readVersion, versionToString } from '../data/index.ts';
+import { readVersion, versionToString } from '../data/portable.ts';
+import { base64FromBytes, bytesFromBase64 } from './base64.ts';
 import { checkExplain, checkKeyed, checkLocate, checkPut, checkScan, invalidRequest, type InvalidRequest } from './decode-client.ts';
 import { ERROR_CODES, FrameError, isRetryable } from './errors.ts';
 import { MESSAGES_PER_FRAME_MAX, SCAN_ENTRIES_DEFAULT } from './limits.ts';
@@ -128,8 +129,7 @@ export function bytesFromJson(value: unknown): Uint8Array | null {
   if (!isFields(value) || Object.keys(value).length !== 1) return null;
   const base64 = value['base64'];
   if (typeof base64 !== 'string') return null;
-  const bytes = Buffer.from(base64, 'base64');
-  return bytes.toString('base64') === base64 ? bytes : null;
+  return bytesFromBase64(base64);
 }
 
 function isFields(value: unknown): value is Fields {
@@ -182,7 +182,7 @@ function textRead({ version, ...read }: NodeRead): Fields {
 
 /** Text when the bytes are UTF-8, else `{"base64": "…"}`. */
 export function bytesToJson(value: Uint8Array): string | { readonly base64: string } {
-  return utf8Text(value) ?? { base64: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') };
+  return utf8Text(value) ?? { base64: base64FromBytes(value) };
 }
 
 function versionText(bytes: Uint8Array): string {

@@ -1,5 +1,5 @@
 /** The limits of the wire, each with a name; PROTOCOL.md lists them. */
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/index.ts';
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../data/portable.ts';
 
 export { KEY_BYTES_MAX, VALUE_BYTES_MAX };
 

@@ -5,7 +5,7 @@
  * whose second is its id. A reply carries the id of its request. Numbers of types, statuses and levels are fixed.
  * Between peers the first message of every frame is `[FRAME_HEADER, epoch, clock, sequence]`.
  */
-import type { Epoch, Incarnation, NodeId, Partition, RecordBytes } from '../data/index.ts';
+import type { Epoch, Incarnation, NodeId, Partition, RecordBytes } from '../data/portable.ts';
 import type { ErrorNumber } from './errors.ts';
 
 export const TYPE = {

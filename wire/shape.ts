@@ -1,5 +1,5 @@
 /** Checks of single fields, shared by the decoders. Each is a few comparisons; none allocates. */
-import { KEY_BYTES_MAX, RECORD_HEADER_BYTES, VALUE_BYTES_MAX, VERSION_BYTES, isNodeId, isVersionAt } from '../data/index.ts';
+import { KEY_BYTES_MAX, RECORD_HEADER_BYTES, VALUE_BYTES_MAX, VERSION_BYTES, isNodeId, isVersionAt } from '../data/portable.ts';
 import { READ_SAID, WRITE_SAID } from './answers.ts';
 import { RANGE_BOUND_BYTES_MAX, TIMEOUT_MS_MAX } from './limits.ts';
 

@@ -1,11 +1,35 @@
 /** Text as UTF-8 bytes and back, without silent replacement characters: two texts never become one key. */
 
+const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const LONE_SURROGATE = /\p{Surrogate}/u;
+/** A UTF-16 unit takes at most this many bytes in UTF-8. */
+const UTF8_BYTES_PER_UNIT_MAX = 3;
+const POOL_BYTES = 16_384;
+const PIECE_BYTES_MAX = 4_096;
+/** V8 keeps an array of so many bytes on its heap, where making one costs least. */
+const COPIED_BYTES_MAX = 64;
+/** What is left of the array that texts of middle length are cut from. */
+let pool = new Uint8Array(POOL_BYTES);
 
 /** The UTF-8 bytes of `text`; null when it holds a lone surrogate, which UTF-8 cannot say. The bytes are the caller's own. */
 export function utf8Bytes(text: string): Uint8Array | null {
-  return LONE_SURROGATE.test(text) ? null : Buffer.from(text, 'utf8');
+  return LONE_SURROGATE.test(text) ? null : encodeUtf8(text);
+}
+
+/**
+ * The UTF-8 bytes of text without lone surrogates. The bytes are the caller's own, though part of a larger array where
+ * that is faster. `TextEncoder.encode` takes five times as long for a key, and Node's Buffer somewhat longer (Node 20).
+ */
+export function encodeUtf8(text: string): Uint8Array {
+  const bytesMax = text.length * UTF8_BYTES_PER_UNIT_MAX;
+  if (bytesMax > PIECE_BYTES_MAX) return encoder.encode(text);
+  if (bytesMax > pool.length) pool = new Uint8Array(POOL_BYTES);
+  const { written } = encoder.encodeInto(text, pool);
+  if (written <= COPIED_BYTES_MAX) return pool.slice(0, written);
+  const bytes = pool.subarray(0, written);
+  pool = pool.subarray(written);
+  return bytes;
 }
 
 /** The text whose UTF-8 these bytes are, a byte order mark included; null when they are not UTF-8. */

@@ -25,6 +25,7 @@ describe('the import table', () => {
     const textByPath = sources();
     expect(textByPath.has('data/store.ts')).toBe(true);
     expect(importsOf(textByPath.get('data/level-kv.ts') ?? '').map(({ specifier }) => specifier)).toContain('classic-level');
+    expect(textByPath.has('client/browser.ts')).toBe(true);
     expect(violations(textByPath)).toStrictEqual([]);
   });
 
@@ -33,8 +34,11 @@ describe('the import table', () => {
       'data/index.ts': "import { crc32 } from 'node:zlib';\n// Date, setTimeout\nconst text = 'Math.random';",
       'data/leveldb-check.ts': "import { readFile } from 'node:fs/promises';\nimport { join } from 'node:path';",
       'wire/index.ts': "export * from './frame.ts';",
-      'wire/frame.ts': "import { Packr } from 'msgpackr';\nimport type { Version } from '../data/index.ts';",
+      'wire/frame.ts': "import { Packr } from 'msgpackr';\nimport type { Version } from '../data/portable.ts';",
+      'data/portable.ts': "import xxhash from 'xxhash-wasm';",
       'client/a.ts': "import type { Duplex } from 'node:stream';",
+      'client/ws-socket.ts': "import { WebSocket } from 'ws';\nsetImmediate(f);",
+      'client/browser.ts': "import { wire } from '../wire/index.ts';\nimport type { Dial } from './ws-socket.ts';\n// Buffer",
       'node/cluster.ts': "import { WebSocket } from 'ws';\nimport net from 'node:net';\nconst now = Date.now();",
       'cli/main.ts': "import { createCluster } from '../node/cluster.ts';\nimport meta from '../package.json' with { type: 'json' };",
     };
@@ -44,7 +48,21 @@ describe('the import table', () => {
   it.each<[string, Record<string, string>, string]>([
     ['a folder that may not be imported', { 'data/a.ts': "import { b } from '../wire/index.ts';", 'wire/index.ts': '' }, 'data/a.ts: imports wire/index.ts; data/ may not import wire/'],
     ['a type from such a folder', { 'wire/a.ts': "import type { B } from '../node/index.ts';", 'node/index.ts': '' }, 'wire/a.ts: imports node/index.ts; wire/ may not import node/'],
-    ['a re-export past index.ts', { 'wire/a.ts': "export { b } from '../data/b.ts';", 'data/b.ts': '' }, 'wire/a.ts: imports data/b.ts, past data/index.ts'],
+    ['a re-export past index.ts', { 'node/a.ts': "export { b } from '../data/b.ts';", 'data/b.ts': '' }, 'node/a.ts: imports data/b.ts, past data/index.ts'],
+    ['all of data in the wire', { 'wire/a.ts': "import type { B } from '../data/index.ts';", 'data/index.ts': '' }, 'wire/a.ts: imports data/index.ts; wire/ runs in a browser and imports data/portable.ts'],
+    ['ws in a second file of the client', { 'client/a.ts': "import { WebSocket } from 'ws';" }, 'client/a.ts: imports ws, which only client/ws-socket.ts may'],
+    ['a global of Node in the wire', { 'wire/a.ts': "const bytes = Buffer.from('a');" }, 'wire/a.ts: uses Buffer, which no browser has'],
+    ['a type of Node in the client', { 'client/a.ts': 'let timer: NodeJS.Timeout | null = null;' }, 'client/a.ts: uses NodeJS, which no browser has'],
+    [
+      'a package of Node on the way of a browser, two files away',
+      { 'client/browser.ts': "export { type A } from './a.ts';", 'client/a.ts': "export * from './ws-socket.ts';", 'client/ws-socket.ts': "import { WebSocket } from 'ws';" },
+      'a browser would load ws: client/browser.ts → client/a.ts → client/ws-socket.ts',
+    ],
+    [
+      'a builtin of Node on the way of a browser',
+      { 'client/browser.ts': "import { a } from '../data/portable.ts';", 'data/portable.ts': "import { crc32 } from 'node:zlib';" },
+      'a browser would load node:zlib: client/browser.ts → data/portable.ts',
+    ],
     ['a package that is not in the table', { 'client/a.ts': "import pino from 'pino';" }, 'client/a.ts: imports pino'],
     ['a builtin in the client at run time', { 'client/a.ts': "import { type Duplex, pipeline } from 'node:stream';" }, 'client/a.ts: imports node:stream'],
     ['a bare import over several lines', { 'wire/a.ts': "import {\n  a,\n  type B,\n} from 'zod';" }, 'wire/a.ts: imports zod'],

@@ -3,7 +3,7 @@
 interface Folder {
   readonly ours: readonly string[];
   readonly packages: readonly string[];
-  /** node: builtins; 'any' for the edge; 'types' where a browser must never meet one at run time. */
+  /** node: builtins; 'any' for the edge; 'types' where none may be met at run time. */
   readonly builtins: readonly string[] | 'any' | 'types';
 }
 
@@ -25,17 +25,30 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
 };
 
+const PORTABLE = 'data/portable.ts';
 /** What other folders may import of a folder. */
-const ENTRANCES: ReadonlySet<string> = new Set([...Object.keys(FOLDERS).map((folder) => `${folder}/index.ts`), 'node/cluster.ts']);
+const ENTRANCES: ReadonlySet<string> = new Set([...Object.keys(FOLDERS).map((folder) => `${folder}/index.ts`), PORTABLE, 'node/cluster.ts']);
+/** These reach data/ through PORTABLE only, for a type too: they run in a browser. */
+const PORTABLE_FOLDERS: ReadonlySet<string> = new Set(['wire', 'client']);
+/** What a browser loads, and the packages that run there. */
+const BROWSER_ENTRY = 'client/browser.ts';
+const BROWSER_PACKAGES: ReadonlySet<string> = new Set(['abstract-level', 'msgpackr', 'xxhash-wasm']);
 /** The version of the package is read from here, by the two at the edge. */
 const PACKAGE_JSON = 'package.json';
-const ONLY_FILE_BY_PACKAGE: Readonly<Record<string, string>> = { 'classic-level': 'data/level-kv.ts' };
+const ONLY_FILES_BY_PACKAGE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  data: { 'classic-level': 'data/level-kv.ts' },
+  client: { ws: 'client/ws-socket.ts' },
+};
 /** The part of data/ that reads LevelDB's files itself may use more of Node than the rest. */
 const ONLY_FILES: readonly { readonly builtin: string; readonly path: RegExp }[] = [
   { builtin: 'node:fs/promises', path: /^data\/leveldb-[a-z-]+\.ts$/ },
   { builtin: 'node:path', path: /^data\/leveldb-[a-z-]+\.ts$/ },
 ];
 const PURE_FOLDERS: ReadonlySet<string> = new Set(['coordinator', 'data']);
+/** Of Node only, though it needs no import. */
+const NODE_ONLY = /\b(?:Buffer|process|setImmediate|clearImmediate|NodeJS)\b/g;
+/** The files that ask first whether it is there, or that no browser gets. */
+const NODE_ONLY_FILES: ReadonlySet<string> = new Set(['wire/base64.ts', 'client/node-platform.ts', 'client/ws-socket.ts']);
 const IMPURE = /\b(?:Date|Math\s*\.\s*random|setTimeout|setInterval|setImmediate|performance)\b/g;
 
 export function violations(textByPath: ReadonlyMap<string, string>): string[] {
@@ -55,14 +68,35 @@ export function violations(textByPath: ReadonlyMap<string, string>): string[] {
     if (PURE_FOLDERS.has(folderOf(path))) {
       for (const [name] of codeOnly(text).matchAll(IMPURE)) found.push(`${path}: uses ${name}; time and chance come in through ports`);
     }
+    if (PORTABLE_FOLDERS.has(folderOf(path)) && !NODE_ONLY_FILES.has(path)) {
+      for (const [name] of codeOnly(text).matchAll(NODE_ONLY)) found.push(`${path}: uses ${name}, which no browser has`);
+    }
   }
-  return [...found, ...cycles(edges)];
+  return [...found, ...cycles(edges), ...browserViolations(textByPath)];
+}
+
+/** All that the browser's entry reaches when it runs: no builtin of Node, and no package but those that run there. */
+function browserViolations(textByPath: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const ways = new Map<string, string>([[BROWSER_ENTRY, BROWSER_ENTRY]]);
+  for (const [path, way] of ways) {
+    for (const { specifier, isErased } of importsOf(textByPath.get(path) ?? '')) {
+      if (isErased) continue;
+      if (!specifier.startsWith('.')) {
+        if (!BROWSER_PACKAGES.has(specifier)) found.push(`a browser would load ${specifier}: ${way}`);
+        continue;
+      }
+      const target = resolve(path, specifier);
+      if (!ways.has(target)) ways.set(target, `${way} → ${target}`);
+    }
+  }
+  return found;
 }
 
 function externalViolations(path: string, specifier: string, isErased: boolean): string[] {
   const folder = FOLDERS[folderOf(path)];
   if (folder === undefined) return [`${path}: lies in no folder of the table`];
-  const only = ONLY_FILE_BY_PACKAGE[specifier];
+  const only = ONLY_FILES_BY_PACKAGE[folderOf(path)]?.[specifier];
   if (only !== undefined && only !== path) return [`${path}: imports ${specifier}, which only ${only} may`];
   if (ONLY_FILES.some((rule) => rule.builtin === specifier && rule.path.test(path))) return [];
   const isAllowed = specifier.startsWith('node:')
@@ -77,6 +111,7 @@ function internalViolations(path: string, target: string, textByPath: ReadonlyMa
   if (!textByPath.has(target)) return [`${path}: imports ${target}, which is not there`];
   if (from === to) return [];
   if (!FOLDERS[from]?.ours.includes(to)) return [`${path}: imports ${target}; ${from}/ may not import ${to}/`];
+  if (to === 'data' && PORTABLE_FOLDERS.has(from) && target !== PORTABLE) return [`${path}: imports ${target}; ${from}/ runs in a browser and imports ${PORTABLE}`];
   return ENTRANCES.has(target) ? [] : [`${path}: imports ${target}, past ${to}/index.ts`];
 }
 

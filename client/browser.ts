@@ -1,0 +1,3 @@
+/** The package root in a browser. The same names as in index.ts. */
+export * from './api.ts';
+export { RingClient } from './browser-client.ts';
