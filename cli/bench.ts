@@ -27,6 +27,7 @@ wrong; 1: a benchmark failed or was stopped.
   start                    how long a new cluster takes
   restart                  how long a node takes after SIGKILL, with no, a tenth of, and all records
   million                  disk and memory, the cost of sweeps, the healing of a wiped node
+  range                    range reads through RingLevel, beside the same records in level
 
   peers                    the same loads on Redis and etcd, too [--stores LIST] [--install]
   compare                  what became slower, beyond the noise: --with COMMIT, or --baseline FILE

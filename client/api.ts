@@ -15,6 +15,23 @@ export type {
   InspectedCopy,
   InspectedHint,
 } from '../wire/index.ts';
+export { ReplicatedLevel, type LevelClient, type LevelReadAnswer } from './replicated-level.ts';
+export type {
+  LevelBatchOperation,
+  LevelBatchOptions,
+  LevelClearOptions,
+  LevelDelOptions,
+  LevelGetManyOptions,
+  LevelGetOptions,
+  LevelHasManyOptions,
+  LevelHasOptions,
+  LevelIteratorOptions,
+  LevelKeyIteratorOptions,
+  LevelPutOptions,
+  LevelValueIteratorOptions,
+  ReplicatedLevelOptions,
+  RingLevelOptions,
+} from './level-options.ts';
 export { RingError, type RingErrorDetail } from './errors.ts';
 export { type KeyEntry, type KeyScanOptions, type ScanEntry, type ScanOptions } from './scan.ts';
 export { type RequestOptions, type RetryWrites, type RingClientOptions } from './options.ts';

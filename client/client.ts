@@ -14,7 +14,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { CONTROL, CONVERGED, DELETE, DELETE_WITH_DETAIL, EXPLAIN, GET, GET_WITH_DETAIL, LOCATE, PING, PUT, PUT_WITH_DETAIL, SCAN, STATUS } from './operations.ts';
 import { DEADLINE_GRACE_MS, addressesFrom, checkTimeout, levelNumber, settingsFrom, type RequestOptions, type RingClientOptions, type Settings } from './options.ts';
 import type { ClientPlatform } from './platform.ts';
-import { scanRange, type KeyEntry, type KeyScanOptions, type ScanEntry, type ScanOptions, type Slice, type SliceRequest } from './scan.ts';
+import { ASK_SLICE, scanRange, type KeyEntry, type KeyScanOptions, type ScanEntry, type ScanOptions, type Slice, type SliceRequest } from './scan.ts';
 
 const NO_OPTIONS: RequestOptions = {};
 const NO_BYTES = new Uint8Array(0);
@@ -78,7 +78,7 @@ export abstract class PortableClient implements AsyncDisposable {
   scan(options: KeyScanOptions): AsyncGenerator<KeyEntry, void, undefined>;
   scan(options?: ScanOptions): AsyncGenerator<ScanEntry, void, undefined>;
   scan(options: KeyScanOptions | ScanOptions = NO_OPTIONS): AsyncGenerator<KeyEntry | ScanEntry, void, undefined> {
-    return scanRange(async (slice) => this.#askSlice(slice, options), options);
+    return scanRange(async (slice) => this[ASK_SLICE](slice, options), options);
   }
 
   /** The cluster as the node that answers sees it. */
@@ -126,7 +126,8 @@ export abstract class PortableClient implements AsyncDisposable {
     await this.close();
   }
 
-  #askSlice(slice: SliceRequest, options: RequestOptions): Promise<Slice> {
+  /** One slice of a range; asked for again as a read is. */
+  [ASK_SLICE](slice: SliceRequest, options: RequestOptions): Promise<Slice> {
     return this.#request(SCAN, options, () => ({ key: slice.from ?? NO_BYTES, value: NO_BYTES, level: this.#levelOf(options), command: '', flags: 0, retry: 'never', slice }));
   }
 

@@ -81,6 +81,11 @@ const DEFAULTS: Settings = {
   spread: 'when-busy',
 };
 
+/** Whether a client knows an option of this name. */
+export function isClientOption(name: string): boolean {
+  return Object.hasOwn(DEFAULTS, name);
+}
+
 /** The settings that these options make. Throws `RangeError` for a value out of bounds. */
 export function settingsFrom(options: RingClientOptions): Settings {
   const settings: Settings = { ...DEFAULTS, ...options };

@@ -56,8 +56,11 @@ export interface Slice {
 
 export type AskSlice = (request: SliceRequest) => Promise<Slice>;
 
-const FIRST_SLICE_ENTRIES = 100;
-const SLICE_ENTRIES_MAX = 1_000;
+/** Entries of the first slice, and of later ones at most. */
+export const FIRST_SLICE_ENTRIES = 100;
+export const SLICE_ENTRIES_MAX = 1_000;
+/** The method of a client that asks for one slice. This package's own: what walks otherwise than `scan` builds on it. */
+export const ASK_SLICE = Symbol('askSlice');
 
 /** Throws what `ask` rejects with, `RangeError` for options that cannot be, and `RingError` (`RING_KEY_INVALID`). */
 export async function* scanRange(ask: AskSlice, options: ScanOptions | KeyScanOptions): AsyncGenerator<KeyEntry | ScanEntry, void, undefined> {
