@@ -10,7 +10,7 @@ async function complete(line: string): Promise<readonly [readonly string[], stri
 
 describe('completion', () => {
   it.each([
-    ['', ['put', 'get', 'delete', 'scan', 'locate', 'status', 'converged', 'consistency', 'help', 'exit'], ''],
+    ['', ['put', 'get', 'delete', 'scan', 'explain', 'locate', 'status', 'converged', 'consistency', 'help', 'exit'], ''],
     ['con', ['converged', 'consistency'], 'con'],
     ['ge', ['get '], 'ge'],
     ['nothing', [], 'nothing'],

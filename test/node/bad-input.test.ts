@@ -114,7 +114,7 @@ describe('requests that can be answered', () => {
     ['the type of a peer message', [TYPE.write, 1, Buffer.from('k'), Buffer.alloc(40), []], 'RING_UNKNOWN_OPERATION'],
     ['a put without a value', [TYPE.put, 1, Buffer.from('k'), 0, 0], 'RING_BAD_REQUEST'],
     ['a get without its options', [TYPE.get, 1, Buffer.from('k')], 'RING_BAD_REQUEST'],
-    ['a get with one field more', [TYPE.get, 1, Buffer.from('k'), 0, 0, 0], 'RING_BAD_REQUEST'],
+    ['a get with one field more', [TYPE.get, 1, Buffer.from('k'), 0, 0, 0, 0], 'RING_BAD_REQUEST'],
     ['a number as key', [TYPE.get, 1, 5, 0, 0], 'RING_BAD_REQUEST'],
     ['nil as value', [TYPE.put, 1, Buffer.from('k'), null, 0, 0], 'RING_BAD_REQUEST'],
     ['an unknown consistency', [TYPE.get, 1, Buffer.from('k'), 4, 0], 'RING_BAD_REQUEST'],
