@@ -40,8 +40,8 @@ describe('bytes as a word of a command line', () => {
   });
 
   it('are text unless they have the form of bytes', () => {
-    expect(bytesFromWord('{"base64":"AP8="}')).toEqual(Uint8Array.of(0, 0xff));
-    expect(bytesFromWord('{"base64":')).toEqual(new TextEncoder().encode('{"base64":'));
+    expect(Uint8Array.from(bytesFromWord('{"base64":"AP8="}') ?? [])).toEqual(Uint8Array.of(0, 0xff));
+    expect(Uint8Array.from(bytesFromWord('{"base64":') ?? [])).toEqual(new TextEncoder().encode('{"base64":'));
     expect(bytesFromWord('{"base64":"AP8"}')).toBeNull();
     expect(bytesFromWord('\ud800')).toBeNull();
   });
