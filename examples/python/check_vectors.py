@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import zlib
-from typing import Any, Dict, List, NoReturn, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple, Union
 
 import msgpack
 
@@ -205,6 +205,47 @@ def as_bytes(value: Any) -> Optional[bytes]:
     return value.encode("utf-8") if isinstance(value, str) else value if isinstance(value, bytes) else None
 
 
+# Types of messages.
+PUT, GET, DELETE, SCAN, WRITE_AGAIN = 1, 2, 3, 10, 12
+WRITTEN, VALUE, ISSUED, FAILED = 17, 18, 23, 31
+
+# The words that stand for numbers in `said`; the index is the number.
+WRITE_SAID = ["applied", "present", "superseded", "refused", "unknown", "hints-full", "applied-untrusted", "superseded-untrusted", "no-answer", "unreachable"]
+READ_SAID = ["record", "absent", "damaged", "failed", "untrusted", "no-answer", "unreachable"]
+ROLES = ["replica", "stand-in"]
+
+# Bits: 1 detail, 2 tellVersion of writes; 1 detail of a get; 1 reverse, 2 keysOnly of a scan. The greatest sum of each.
+FLAGS_MAX = {PUT: 3, GET: 1, DELETE: 3, SCAN: 3, WRITE_AGAIN: 3}
+
+
+def is_node(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 4_096
+
+
+def is_version(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) == 12 and int.from_bytes(value[:8], "big") <= TIMESTAMP_MAX
+
+
+def is_index_of(words: List[str]) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and 0 <= value < len(words)
+
+
+SAID_ROWS: Dict[int, List[Callable[[Any], bool]]] = {
+    WRITTEN: [is_node, is_index_of(WRITE_SAID)],
+    VALUE: [is_node, is_index_of(ROLES), is_index_of(READ_SAID), lambda value: value is None or is_version(value)],
+}
+
+
+def rows(flat: List[Any], width: int) -> List[List[Any]]:
+    return [flat[at : at + width] for at in range(0, len(flat), width)]
+
+
+def are_rows(flat: Any, columns: List[Callable[[Any], bool]]) -> bool:
+    if not isinstance(flat, list) or len(flat) % len(columns) != 0:
+        return False
+    return all(is_right(value) for row in rows(flat, len(columns)) for is_right, value in zip(columns, row))
+
+
 class Protocol:
     """Requests and replies, after the layouts of the vectors."""
 
@@ -243,13 +284,34 @@ class Protocol:
         names = layout["fields"] + layout.get("optional", [])
         if not len(layout["fields"]) <= len(message) - 2 <= len(names):
             raise Refused("RING_BAD_REQUEST")
-        return [layout["type"], id_, *(checked_field(name, field) for name, field in zip(names, message[2:]))]
+        return [layout["type"], id_, *(checked_field(layout["type"], name, field) for name, field in zip(names, message[2:]))]
+
+    def is_reply(self, message: Any) -> bool:
+        """Whether it has the fields of its type, and in the version, the hints and what nodes said what may stand there."""
+        if not isinstance(message, list) or len(message) < 2 or (whole(message[1]) is None and message[:2] != [FAILED, None]):
+            return False
+        layout = next((layout for layout in self.replies.values() if layout["type"] == message[0]), None)
+        names = [] if layout is None else layout["fields"] + layout.get("optional", [])
+        if layout is None or not len(layout["fields"]) <= len(message) - 2 <= len(names):
+            return False
+        fields = dict(zip(names, message[2:]))
+        version = fields.get("version")
+        if not (is_version(version) or (version is None and message[0] not in (WRITTEN, ISSUED))):
+            return False
+        if message[0] == WRITTEN and not are_rows(fields["hints"], [is_node, is_node]):
+            return False
+        return "said" not in fields or are_rows(fields["said"], SAID_ROWS[message[0]])
 
 
-def checked_field(name: str, field: Any) -> Any:
+def checked_field(type_: int, name: str, field: Any) -> Any:
     """A field as PROTOCOL.md wants it, bytes as bytes and whole numbers as int. Raises Refused."""
+    if name == "version":
+        # The bytes of a version are no text, so no str stands for them.
+        if not is_version(field):
+            raise Refused("RING_BAD_REQUEST")
+        return field
     if name in ("key", "value", "from", "to"):
-        if field is None and name in ("from", "to"):
+        if field is None and (name in ("from", "to") or (name == "value" and type_ == WRITE_AGAIN)):
             return None
         data = as_bytes(field)
         if data is None:
@@ -262,7 +324,7 @@ def checked_field(name: str, field: Any) -> Any:
         if not isinstance(field, str):
             raise Refused("RING_BAD_REQUEST")
         return field
-    least, most = {"level": (0, 3), "timeoutMs": (0, 600_000), "limit": (1, 10_000), "flags": (0, 3)}[name]
+    least, most = (0, FLAGS_MAX[type_]) if name == "flags" else {"level": (0, 3), "timeoutMs": (0, 600_000), "limit": (1, 10_000)}[name]
     number = whole(field)
     if number is None or not least <= number <= most:
         raise Refused("RING_BAD_REQUEST")
@@ -273,10 +335,11 @@ def checked_field(name: str, field: Any) -> Any:
 
 OPTIONS = ["consistency", "timeoutMs"]
 TEXT_FIELDS: Dict[str, List[str]] = {
-    "put": ["key", "value", *OPTIONS],
-    "get": ["key", *OPTIONS],
-    "delete": ["key", *OPTIONS],
+    "put": ["key", "value", *OPTIONS, "detail"],
+    "get": ["key", *OPTIONS, "detail"],
+    "delete": ["key", *OPTIONS, "detail"],
     "locate": ["key"],
+    "explain": ["key"],
     "scan": ["from", "to", "limit", "reverse", "keysOnly", *OPTIONS],
     "status": [],
     "converged": [],
@@ -308,9 +371,18 @@ def text_outcome(protocol: Protocol, request: Any) -> Union[Message, Json]:
         if not set(request) <= {"id", "op", *known}:
             raise Refused("RING_BAD_REQUEST")
         layout = protocol.requests[request["op"]]
-        return protocol.checked(id_, [layout["type"], id_, *(text_field(protocol, name, request) for name in layout["fields"])])
+        fields = [text_field(protocol, name, request) for name in layout["fields"]]
+        return protocol.checked(id_, [layout["type"], id_, *fields, *detail_flags(request)])
     except Refused as refused:
         return {"refused": refused.code, "id": id_}
+
+
+def detail_flags(request: Json) -> List[int]:
+    """The optional field at the end of put, get and delete: left out unless detail is asked for."""
+    detail = request.get("detail", False)
+    if type(detail) is not bool:
+        raise Refused("RING_BAD_REQUEST")
+    return [1] if detail else []
 
 
 def text_field(protocol: Protocol, name: str, request: Json) -> Any:
@@ -358,10 +430,15 @@ def text_reply(protocol: Protocol, form: Json) -> Json:
         version, durable_on, hints, fsync = fields[:4]
         pairs = [{"target": target, "holder": holder} for target, holder in zip(hints[0::2], hints[1::2])]
         reply.update(version=version_parts(version)["text"], durableOn=durable_on, hints=pairs, fsync=fsync == 1)
+        if len(fields) > 4:
+            holders = {pair["target"]: pair["holder"] for pair in reversed(pairs)}
+            reply.update(replicas=[{"node": node, "said": WRITE_SAID[word], "hintedOn": holders.get(node)} for node, word in rows(fields[4], 2)])
     elif name == "value":
-        value, version = fields[:2]
+        value, version, replied = fields[:3]
         reply.update(value=None if value is None else said(value))
         reply.update({} if version is None else {"version": version_parts(version)["text"]})
+        if len(fields) > 3:
+            reply.update(replied=replied, nodes=[node_read(*row) for row in rows(fields[3], 4)])
     elif name == "json":
         reply.update(result=json.loads(fields[0]))
     elif name == "entries":
@@ -369,8 +446,12 @@ def text_reply(protocol: Protocol, form: Json) -> Json:
         entries = [{"key": said(key), **({} if value is None else {"value": said(value)})} for key, value in zip(pairs[0::2], pairs[1::2])]
         reply.update(entries=entries, resume=None if resume is None else said(resume))
     elif name != "pong":
-        fail(f"reply {name}", "a known reply", name)
+        fail(f"reply {name}", "a reply that JSON has words for", name)
     return reply
+
+
+def node_read(node: int, role: int, word: int, version: Optional[bytes]) -> Json:
+    return {"node": node, "role": ROLES[role], "said": READ_SAID[word], "version": None if version is None else version_parts(version)["text"]}
 
 
 # --- disk -----------------------------------------------------------------------------------------------------------
@@ -480,7 +561,9 @@ def check_frames(vectors: Json) -> int:
     for vector in vectors["replyFrames"]:
         messages = [protocol.elements(form) for form in vector["messages"]]
         equal(f"bytes of reply {vector['name']!r}", bytes_of(vector["bytes"]), packed(messages))
-        equal(f"reply {vector['name']!r}", True, unpacked(bytes_of(vector["bytes"])) == messages)
+        replies = unpacked(bytes_of(vector["bytes"]))
+        equal(f"reply {vector['name']!r}", True, replies == messages)
+        equal(f"reply {vector['name']!r} can be taken", [True] * len(replies), [protocol.is_reply(reply) for reply in replies])
     for vector in vectors["refusedRequests"]:
         equal(f"refused: {vector['name']}", expected_outcomes(protocol, vector["outcomes"]), protocol.outcomes(unpacked(bytes_of(vector["bytes"]))))
     for vector in vectors["refusedFrames"]:

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { Placement, firstTopology, topologyDigest } from '../../coordinator/index.ts';
 import { encodeRecord, hashKey, isIntact, nodeId, versionFromString, versionToBytes, versionToString, type Version } from '../../data/index.ts';
 import { deriveClusterId } from '../../node/cluster-id.ts';
-import { ERROR_CODES, FrameError, LEVELS, PROTOCOL_VERSION, TYPE, decodeClientReplies, decodeClientRequests, decodeTextFrame, encodeFrame, encodeTextReply, isInvalid, type AnyMessage, type ClientReply, type ClientRequest, type InvalidRequest } from '../../wire/index.ts';
+import { ERROR_CODES, FrameError, LEVELS, PROTOCOL_VERSION, READ_SAID, TYPE, WRITE_SAID, decodeClientReplies, decodeClientRequests, decodeTextFrame, encodeFrame, encodeTextReply, isInvalid, type AnyMessage, type ClientReply, type ClientRequest, type InvalidRequest } from '../../wire/index.ts';
 import { VECTORS_PATH, buildVectors, vectorsText, type Vectors } from './vectors/build.ts';
 import { CANONICAL, encodeAs } from './vectors/encodings.ts';
 import { bytesOf, messageElements, toHex, utf8 } from './vectors/form.ts';
@@ -20,6 +20,9 @@ const document = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'ut
 
 /** Types below this number are of clients; 0 is the header between nodes. */
 const PEER_TYPE_MIN = 32;
+
+/** What text frames have no words for. */
+const NOT_IN_TEXT: ReadonlySet<string> = new Set(['control', 'writeAgain', 'issued']);
 
 /** Bytes as hex, which compares a hundred times as fast. */
 function hexed(value: unknown): unknown {
@@ -62,10 +65,20 @@ describe('the file of test vectors', () => {
 
   it('has every request that a text frame may hold, and every error code', () => {
     const asked = new Set(vectors.textRequests.flatMap(({ outcomes }) => outcomes.map((outcome) => ('type' in outcome ? outcome.type : null))));
-    for (const name of Object.keys(vectors.layouts.requests)) if (name !== 'control') expect(asked).toContain(name);
+    expect(asked).toStrictEqual(new Set([...Object.keys(vectors.layouts.requests).filter((name) => !NOT_IN_TEXT.has(name)), null]));
     const said = new Set(vectors.textReplies.map(({ message }) => message.type));
-    expect(said).toStrictEqual(new Set(Object.keys(vectors.layouts.replies)));
+    expect(said).toStrictEqual(new Set(Object.keys(vectors.layouts.replies).filter((name) => !NOT_IN_TEXT.has(name))));
     expect(Object.fromEntries(vectors.errors.map(({ number, code }) => [number, code]))).toStrictEqual({ ...ERROR_CODES });
+  });
+
+  it('has every word that a node may say of a write or to a read, as a number and as text', () => {
+    const repliesWith = (name: string): readonly (readonly unknown[])[] => vectors.replyFrames.flatMap(({ messages }) => messages.filter(({ type }) => type === name)).map(({ said }) => (Array.isArray(said) ? said : []));
+    const every = (list: readonly unknown[]): ReadonlySet<unknown> => new Set(list);
+    expect(every(repliesWith('written').flatMap((said) => said.filter((_, index) => index % 2 === 1)))).toStrictEqual(every([...WRITE_SAID.keys()]));
+    expect(every(repliesWith('value').flatMap((said) => said.filter((_, index) => index % 4 === 2)))).toStrictEqual(every([...READ_SAID.keys()]));
+    const texts = vectors.textReplies.map((reply) => JSON.parse(reply.text) as { readonly replicas?: readonly { readonly said: string }[]; readonly nodes?: readonly { readonly said: string }[] });
+    expect(every(texts.flatMap(({ replicas = [] }) => replicas.map(({ said }) => said)))).toStrictEqual(every(WRITE_SAID));
+    expect(every(texts.flatMap(({ nodes = [] }) => nodes.map(({ said }) => said)))).toStrictEqual(every(READ_SAID));
   });
 
   it('has the examples of PROTOCOL.md', () => {

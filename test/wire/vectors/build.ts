@@ -51,9 +51,9 @@ const SECTIONS = {
   replyFrames: 'Frames from node to client.',
   refusedRequests: 'Frames of which a node refuses some requests and carries out the others. "outcomes", in order: a message, or the code and id of the failed that answers it.',
   refusedFrames: 'Frames that a node answers with failed (id nil, RING_BAD_FRAME) and closes the connection with 4000. Nothing in them is carried out.',
-  textRequests: 'Text frames from client to node, and what they ask for, as in refusedRequests.',
+  textRequests: 'Text frames from client to node, and what they ask for, as in refusedRequests. There is no control and no writeAgain in JSON.',
   refusedTexts: 'Text frames that are answered with "id": null and RING_BAD_FRAME; the connection is closed with 4000.',
-  textReplies: 'A reply as a message, and as the JSON that says the same. The order of fields and white space mean nothing.',
+  textReplies: 'A reply as a message, and as the JSON that says the same. The order of fields and white space mean nothing. There is no issued: in JSON nobody can ask for it.',
   disk: 'Records, database keys, checksums and Merkle digests (PROTOCOL.md, "Disk" and "Merkle trees"). A client needs none of them.',
 };
 

@@ -25,9 +25,9 @@ export interface Layout {
 }
 
 export const REQUEST_LAYOUTS: Readonly<Record<string, Layout>> = {
-  put: { type: TYPE.put, fields: ['key', 'value', 'level', 'timeoutMs'] },
-  get: { type: TYPE.get, fields: ['key', 'level', 'timeoutMs'] },
-  delete: { type: TYPE.delete, fields: ['key', 'level', 'timeoutMs'] },
+  put: { type: TYPE.put, fields: ['key', 'value', 'level', 'timeoutMs'], optional: ['flags'] },
+  get: { type: TYPE.get, fields: ['key', 'level', 'timeoutMs'], optional: ['flags'] },
+  delete: { type: TYPE.delete, fields: ['key', 'level', 'timeoutMs'], optional: ['flags'] },
   status: { type: TYPE.status, fields: [] },
   converged: { type: TYPE.converged, fields: [] },
   control: { type: TYPE.control, fields: ['command'] },
@@ -35,14 +35,17 @@ export const REQUEST_LAYOUTS: Readonly<Record<string, Layout>> = {
   ping: { type: TYPE.ping, fields: [] },
   topology: { type: TYPE.topology, fields: [] },
   scan: { type: TYPE.scan, fields: ['from', 'to', 'limit', 'flags', 'level', 'timeoutMs'] },
+  explain: { type: TYPE.explain, fields: ['key'] },
+  writeAgain: { type: TYPE.writeAgain, fields: ['key', 'value', 'version', 'level', 'timeoutMs', 'flags'] },
 };
 
 export const REPLY_LAYOUTS: Readonly<Record<string, Layout>> = {
-  written: { type: TYPE.written, fields: ['version', 'durableOn', 'hints', 'fsync'] },
-  value: { type: TYPE.value, fields: ['value', 'version', 'replied'] },
+  written: { type: TYPE.written, fields: ['version', 'durableOn', 'hints', 'fsync'], optional: ['said'] },
+  value: { type: TYPE.value, fields: ['value', 'version', 'replied'], optional: ['said'] },
   json: { type: TYPE.json, fields: ['json'] },
   pong: { type: TYPE.pong, fields: [] },
   entries: { type: TYPE.entries, fields: ['pairs', 'resume'] },
+  issued: { type: TYPE.issued, fields: ['version'] },
   failed: { type: TYPE.failed, fields: ['code', 'message', 'required', 'received', 'version'] },
 };
 

@@ -1,6 +1,6 @@
 /** Binary frames: each message of clients and nodes, as it is sent, as it may also be sent, and what must be refused. */
 import { nodeId, versionFromString, versionToBytes } from '../../../data/index.ts';
-import { encodeFrame, type ClientReply, type ClientRequest, type ErrorCode, type ErrorNumber } from '../../../wire/index.ts';
+import { ERROR_CODES, READ_SAID, WRITE_SAID, encodeFrame, type ClientReply, type ClientRequest, type ErrorCode, type ErrorNumber } from '../../../wire/index.ts';
 import { ALTERNATIVES, encodeAs } from './encodings.ts';
 import { bytesForm, messageForm, toHex, utf8, type BytesForm, type MessageForm } from './form.ts';
 
@@ -15,6 +15,10 @@ export interface FrameVector {
 export const USER1 = utf8('user1');
 export const ALICE = utf8('alice');
 export const VERSION = versionToBytes(versionFromString('1764000000000.3-n1.0c0de'));
+/** Every word that a replica may say of a write: node, its word, node … */
+export const EVERY_WRITE_SAID = WRITE_SAID.flatMap((_, word) => [word, word]);
+/** Every word that a node may say to a read, `record` and `untrusted` with a version; the last two are stand-ins. */
+export const EVERY_READ_SAID = READ_SAID.flatMap((said, word) => [word, word < READ_SAID.length - 2 ? 0 : 1, word, said === 'record' || said === 'untrusted' ? VERSION : null]);
 const BINARY = Uint8Array.of(0x00, 0x01, 0xff);
 const LONGEST_KEY = new Uint8Array(1_024).fill(0x6b);
 const ID_MAX = Number.MAX_SAFE_INTEGER;
@@ -29,9 +33,18 @@ const REQUESTS: readonly (readonly [name: string, ...messages: ClientRequest[]])
   ['put, the longest key, a value that needs a length of two bytes', [1, 5, LONGEST_KEY, new Uint8Array(256), 0, 32_768]],
   ['put, the longest value', [1, 6, Uint8Array.of(0), new Uint8Array(1_048_576), 0, 0]],
   ['put, a key that begins with a byte order mark: as bin only', [1, 7, utf8('\uFEFFkey'), ALICE, 0, 0]],
+  ['put, its answer tells what each replica said', [1, 8, USER1, ALICE, 2, 0, 1]],
+  ['put, its version is told before its outcome', [1, 9, USER1, ALICE, 0, 0, 2]],
+  ['put, both flags', [1, 21, USER1, ALICE, 3, 20_000, 3]],
+  ['put, flags of 0, which is as if they were left out', [1, 22, USER1, ALICE, 0, 0, 0]],
   ['get', [2, 10, USER1, 0, 0]],
+  ['get, its answer tells what each node said', [2, 23, USER1, 2, 0, 1]],
+  ['get, flags of 0', [2, 24, USER1, 0, 0, 0]],
   ['get, ids at the ends of the integer formats', ...[0, 127, 128, 255, 256, 65_535, 65_536, 0xffff_ffff, 0x1_0000_0000, ID_MAX].map((id): ClientRequest => [2, id, USER1, 0, 0])],
   ['delete', [3, 11, USER1, 2, 20_000]],
+  ['delete, its answer tells what each replica said', [3, 25, USER1, 0, 0, 1]],
+  ['delete, both flags', [3, 26, USER1, 2, 20_000, 3]],
+  ['two puts and a get with other flags each in one frame', [1, 27, utf8('größe'), ALICE, 0, 0, 1], [1, 28, BINARY, ALICE, 0, 0, 2], [2, 29, USER1, 0, 0, 1]],
   ['status', [4, 12]],
   ['converged', [5, 13]],
   ['control', [6, 14, '{"partition":[[0,1],[2]]}']],
@@ -41,6 +54,13 @@ const REQUESTS: readonly (readonly [name: string, ...messages: ClientRequest[]])
   ['scan of everything', [10, 18, null, null, 1, 0, 0, 0]],
   ['scan, the longest bounds, the highest limit, reverse, keys only', [10, 19, LONGEST_KEY, Uint8Array.of(...LONGEST_KEY, 0), 10_000, 3, 3, 600_000]],
   ['scan, empty bounds', [10, 20, new Uint8Array(), new Uint8Array(), 100, 1, 1, 0]],
+  ['explain', [11, 30, USER1]],
+  ['explain, the longest key', [11, 31, LONGEST_KEY]],
+  // On a cluster nothing else is written under these two keys: both succeed, with this version.
+  ['writeAgain, a value', [12, 32, utf8('again1'), ALICE, VERSION, 0, 0, 0]],
+  ['writeAgain, nil deletes, both flags', [12, 33, utf8('again2'), null, VERSION, 2, 20_000, 3]],
+  // The puts above gave this key newer versions: RING_SUPERSEDED.
+  ['writeAgain, a key that has newer versions', [12, 34, USER1, new Uint8Array(), VERSION, 0, 0, 1]],
   ['sixteen messages', ...Array.from({ length: 16 }, (_, id): ClientRequest => [8, id])],
 ];
 
@@ -48,10 +68,18 @@ const REPLIES: readonly (readonly [name: string, ...messages: ClientReply[]])[] 
   ['the example of PROTOCOL.md: an answer to a put, with a hint for node 2 on node 0', [17, 1, VERSION, [0, 1], [2, 0], 1]],
   ['written, no hints, not after an fsync', [17, 2, VERSION, [4_095], [], 0]],
   ['written, on stand-ins only', [17, 3, VERSION, [], [0, 3, 1, 3], 1]],
+  ['written, what each replica said', [17, 16, VERSION, [0, 1], [2, 3], 1, [0, 0, 1, 1, 2, 9]]],
+  ['written, every word of a replica', [17, 17, VERSION, [0, 1], [], 1, EVERY_WRITE_SAID]],
+  ['written, detail of no replica', [17, 18, VERSION, [0, 1], [], 1, []]],
   ['value', [18, 4, ALICE, VERSION, [0, 2]]],
   ['value, empty', [18, 5, new Uint8Array(), VERSION, [0]]],
   ['value, deleted', [18, 6, null, VERSION, [1]]],
   ['value, never heard of', [18, 7, null, null, []]],
+  ['value, what each node said', [18, 19, ALICE, VERSION, [0, 2], [0, 0, 0, VERSION, 1, 0, 5, null, 2, 0, 1, null, 3, 1, 6, null]]],
+  ['value, every word of a node', [18, 20, null, VERSION, [0, 4], EVERY_READ_SAID]],
+  ['value, never heard of, detail of no node', [18, 21, null, null, [], []]],
+  ['issued', [23, 22, VERSION]],
+  ['issued, and in the same frame the outcome', [23, 23, VERSION], [17, 23, VERSION, [0, 1], [], 1]],
   ['json', [19, 8, '{"converged":true,"reasons":[]}']],
   ['pong', [20, ID_MAX]],
   ['entries', [21, 9, [USER1, ALICE, BINARY, new Uint8Array()], utf8('user3')]],
@@ -59,8 +87,9 @@ const REPLIES: readonly (readonly [name: string, ...messages: ClientReply[]])[] 
   ['entries, none', [21, 11, [], utf8('user2\0')]],
   ['failed', [31, 12, 4, 'a key has 1 to 1024 bytes, this one has 0', 0, 0, null]],
   ['failed, a write whose outcome is unknown', [31, 13, 2, 'late', 2, 1, VERSION]],
+  ['failed, a write that was sent again to a key that has a newer version', [31, 24, 19, 'the key has a newer version', 2, 0, VERSION]],
   ['failed, a frame that could not be read', [31, null, 7, 'a binary frame is a msgpack array of messages', 0, 0, null]],
-  ['failed, every code', ...Array.from({ length: 18 }, (_, index): ClientReply => [31, index, (index + 1) as ErrorNumber, 'ü', 0, 0, null])],
+  ['failed, every code', ...Object.keys(ERROR_CODES).map((number, index): ClientReply => [31, index, Number(number) as ErrorNumber, 'ü', 0, 0, null])],
 ];
 
 export function requestFrames(): readonly FrameVector[] {
@@ -85,6 +114,7 @@ export interface RefusedRequestVector {
 }
 
 const PING: ClientRequest = [8, 9];
+const hexOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
 
 /** Elements of one message, and the code with which it is answered. */
 const WRONG_REQUESTS: readonly (readonly [name: string, code: ErrorCode, elements: readonly unknown[]])[] = [
@@ -109,6 +139,31 @@ const WRONG_REQUESTS: readonly (readonly [name: string, code: ErrorCode, element
   ['a limit of 0', 'RING_BAD_REQUEST', [10, 1, null, null, 0, 0, 0, 0]],
   ['a limit of 10,001', 'RING_BAD_REQUEST', [10, 1, null, null, 10_001, 0, 0, 0]],
   ['flags of a scan that are not known', 'RING_BAD_REQUEST', [10, 1, null, null, 1, 4, 0, 0]],
+  ['flags of a put that are not known', 'RING_BAD_REQUEST', [1, 1, USER1, ALICE, 0, 0, 4]],
+  ['flags of a put that are nil', 'RING_BAD_REQUEST', [1, 1, USER1, ALICE, 0, 0, null]],
+  ['flags of a put that are a str', 'RING_BAD_REQUEST', [1, 1, USER1, ALICE, 0, 0, '1']],
+  ['a put with a field behind its flags', 'RING_BAD_REQUEST', [1, 1, USER1, ALICE, 0, 0, 1, 0]],
+  ['flags of a delete that are not known', 'RING_BAD_REQUEST', [3, 1, USER1, 0, 0, 4]],
+  ['a delete with a field behind its flags', 'RING_BAD_REQUEST', [3, 1, USER1, 0, 0, 1, 0]],
+  ['a get whose version is to be told: it has none', 'RING_BAD_REQUEST', [2, 1, USER1, 0, 0, 2]],
+  ['a get with both flags of a write', 'RING_BAD_REQUEST', [2, 1, USER1, 0, 0, 3]],
+  ['a get with a field behind its flags', 'RING_BAD_REQUEST', [2, 1, USER1, 0, 0, 1, 0]],
+  ['an explain without a key', 'RING_BAD_REQUEST', [11, 1]],
+  ['an explain of an empty key', 'RING_KEY_INVALID', [11, 1, new Uint8Array()]],
+  ['an explain with a level', 'RING_BAD_REQUEST', [11, 1, USER1, 0]],
+  ['a writeAgain without flags', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0]],
+  ['a writeAgain with a field too many', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0, 0, 0]],
+  ['a writeAgain whose flags are nil', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0, null]],
+  ['a writeAgain with flags that are not known', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0, 4]],
+  ['a writeAgain of an empty key', 'RING_KEY_INVALID', [12, 1, new Uint8Array(), ALICE, VERSION, 0, 0, 0]],
+  ['a writeAgain with a value that is a number', 'RING_BAD_REQUEST', [12, 1, USER1, 7, VERSION, 0, 0, 0]],
+  ['a writeAgain with a value of 1,048,577 bytes', 'RING_VALUE_TOO_LARGE', [12, 1, USER1, new Uint8Array(1_048_577), VERSION, 0, 0, 0]],
+  ['a writeAgain without a version', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, null, 0, 0, 0]],
+  ['a writeAgain with a version of 11 bytes', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION.subarray(0, 11), 0, 0, 0]],
+  ['a writeAgain with a version that is a str', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, '\0'.repeat(12), 0, 0, 0]],
+  ['a writeAgain with a version of 2^53', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, hexOf('0020000000000000ffe0c0de'), 0, 0, 0]],
+  ['a writeAgain with level 4', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 4, 0, 0]],
+  ['a writeAgain with a timeout of 600,001 ms', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 600_001, 0]],
 ];
 
 /** Each between two pings, which are answered. */
@@ -125,7 +180,6 @@ export interface RefusedFrameVector {
   readonly bytes: BytesForm;
 }
 
-const hexOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
 const nested = (depth: number): Uint8Array => Uint8Array.from([...Array.from({ length: depth }, () => 0x91), 0x01]);
 
 /** Answered with `failed`, id nil, RING_BAD_FRAME; then the connection is closed with 4000. */
