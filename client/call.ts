@@ -3,7 +3,7 @@
  * with fields and no closures: it is made for every put and get.
  */
 import { readVersion } from '../data/portable.ts';
-import { ERROR_CODES, TYPE, isOutcomeUnknown, isRetryable, type ClientReply, type ClientRequest, type FailedMessage, type LevelNumber } from '../wire/index.ts';
+import { ERROR_CODES, TYPE, WRITE_FLAGS, isOutcomeUnknown, isRetryable, type ClientReply, type ClientRequest, type ErrorCode, type FailedMessage, type LevelNumber } from '../wire/index.ts';
 import { failure } from './answers.ts';
 import { RingError } from './errors.ts';
 import type { Lane } from './lane.ts';
@@ -44,12 +44,13 @@ export interface ClientCall extends PendingRequest<Lane> {
   toMessage(timeoutMs: number): ClientRequest;
   /** The version that a node has given to this write. */
   told(version: Uint8Array): void;
-  /** Whether this failure is no end: the request is to be sent again, after a pause. */
+  /** Whether this failure is no end: the request is to be sent again. */
   outlives(reply: FailedMessage): boolean;
   /** False when the reply is not one that this request can have; the caller has then not been told anything. */
   accept(reply: ClientReply): boolean;
   fail(error: unknown): void;
   readonly version: Uint8Array | null;
+  readonly lastFailure: RingError | null;
 }
 
 /** What a message takes beside its key, value and command: at most eight fields and the array, nine bytes each, and a version. */
@@ -73,6 +74,10 @@ export class Call<Answer> implements ClientCall {
   notBeforeMs = 0;
   /** The version that a node gave to this write, under which it is sent again; null: none is known. */
   version: Uint8Array | null = null;
+  /** The last failure that was no end. */
+  lastFailure: RingError | null = null;
+  /** The newer version that superseded this write, above which it is written anew when no version of its own is known. */
+  #above: Uint8Array | null = null;
   /** Called when the caller is told. */
   onSettled: (() => void) | null = null;
   readonly #operation: Operation<Answer>;
@@ -107,6 +112,7 @@ export class Call<Answer> implements ClientCall {
     const { type } = this.#operation;
     const { key, value, level, command, flags, slice = NO_SLICE } = this.#content;
     if (this.version !== null) return [TYPE.writeAgain, this.id, key, type === TYPE.delete ? null : value, this.version, level, timeoutMs, flags];
+    if (this.#above !== null) return [TYPE.writeAgain, this.id, key, type === TYPE.delete ? null : value, this.#above, level, timeoutMs, flags + WRITE_FLAGS.above];
     switch (type) {
       case TYPE.put:
         return flags === 0 ? [type, this.id, key, value, level, timeoutMs] : [type, this.id, key, value, level, timeoutMs, flags];
@@ -138,17 +144,25 @@ export class Call<Answer> implements ClientCall {
   outlives(reply: FailedMessage): boolean {
     const { retry } = this.#content;
     if (this.kind !== 'write' || retry === 'never' || this.attempts >= ATTEMPTS_MAX) return false;
-    const code = ERROR_CODES[reply[2]];
+    if (!this.#isToRepeat(ERROR_CODES[reply[2]], reply[6])) return false;
+    this.lastFailure = failure(reply);
+    return true;
+  }
+
+  #isToRepeat(code: ErrorCode, version: Uint8Array | null): boolean {
     if (code === 'RING_UNKNOWN') {
-      if (reply[6] !== null) this.told(reply[6]);
+      if (version !== null) this.told(version);
       return this.mayRepeat;
     }
+    if (code === 'RING_SUPERSEDED' && version !== null) {
+      // After one attempt there is no other under way, and no one was told of success: the write may still come last.
+      if (this.attempts > 1 && this.#content.retry !== 'always') return false;
+      this.version = null;
+      this.#above = new Uint8Array(version);
+      return true;
+    }
     // After an attempt whose outcome is unknown, a later one that was not applied proves nothing.
-    if (this.attempts === 1) return false;
-    if (code !== 'RING_SUPERSEDED' && isRetryable(code)) return true;
-    if (retry !== 'always' || this.version === null) return false;
-    this.version = null;
-    return true;
+    return this.attempts > 1 && isRetryable(code);
   }
 
   accept(reply: ClientReply): boolean {
@@ -175,7 +189,8 @@ export class Call<Answer> implements ClientCall {
   #finalError(reply: FailedMessage): RingError {
     const error = failure(reply);
     if (this.kind !== 'write' || this.attempts === 1 || isOutcomeUnknown(error.code)) return error;
-    return unknownOutcome(this, `sent again, it failed: ${error.message}`, error);
+    this.lastFailure = error;
+    return unknownOutcome(this, `sent again, it failed: ${error.message}`);
   }
 }
 
@@ -188,6 +203,11 @@ export function lateError(call: ClientCall, where: 'waiting' | 'in-flight', reas
 }
 
 /** For a write that was sent and not answered, and is not sent again. */
-export function unknownOutcome(call: ClientCall, reason: string, cause?: unknown): RingError {
-  return new RingError('RING_UNKNOWN', `the write may or may not have been applied: ${reason}`, { version: call.version === null ? null : readVersion(call.version, 0), cause });
+export function unknownOutcome({ version, lastFailure }: ClientCall, reason: string): RingError {
+  return new RingError('RING_UNKNOWN', `the write may or may not have been applied: ${reason}`, {
+    version: version === null ? null : readVersion(version, 0),
+    required: lastFailure?.required ?? 0,
+    received: lastFailure?.received ?? 0,
+    cause: lastFailure ?? undefined,
+  });
 }

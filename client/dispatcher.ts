@@ -13,7 +13,7 @@
  *      primary. Without an answer that can be used all goes over the primary.
  *  D5  An answer counts whichever lane it comes over: ids are unique over all of them.
  */
-import { TYPE, type ClientReply } from '../wire/index.ts';
+import { ERROR_CODES, TYPE, type ClientReply, type ErrorCode } from '../wire/index.ts';
 import { AddressBook } from './address-book.ts';
 import { topologyFrom } from './answers.ts';
 import { lateError, unknownOutcome, type ClientCall } from './call.ts';
@@ -169,9 +169,13 @@ export class Dispatcher {
         call.told(reply[2]);
         continue;
       }
-      if (reply[0] === TYPE.failed && call.outlives(reply)) {
-        this.#table.putBack(call, performance.now() + pauseAfter(call.attempts));
-        continue;
+      if (reply[0] === TYPE.failed) {
+        const notBeforeMs = performance.now() + pauseAfter(call.attempts, ERROR_CODES[reply[2]]);
+        // Without time for another attempt this failure is the answer: it says more than that the time is up.
+        if (notBeforeMs < call.deadlineMs - DEADLINE_GRACE_MS && call.outlives(reply)) {
+          this.#table.putBack(call, notBeforeMs);
+          continue;
+        }
       }
       if (!call.accept(reply)) {
         lane.drop(`an answer of type ${reply[0]} does not fit its request`);
@@ -275,6 +279,6 @@ function timeLeft(call: ClientCall, nowMs: number): number {
 }
 
 /** How long a write rests that some nodes could not take; with jitter, so that what failed together does not come back together. */
-function pauseAfter(attempts: number): number {
-  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
+function pauseAfter(attempts: number, code: ErrorCode): number {
+  return code === 'RING_SUPERSEDED' ? 0 : Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
 }

@@ -20,7 +20,10 @@ export class RingError extends Error {
   /** 0 where the failure has nothing to do with a quorum. */
   readonly required: number;
   readonly received: number;
-  /** The version under which a write with an unknown outcome may surface, when the node could tell it. */
+  /**
+   * The version under which a write with an unknown outcome may surface, when a node could tell it. With
+   * `RING_SUPERSEDED`: the newer one that the key has.
+   */
   readonly version: Version | null;
 
   constructor(code: ErrorCode, message: string, detail: RingErrorDetail = {}) {

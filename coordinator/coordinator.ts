@@ -12,7 +12,7 @@
  *      leave, some in each tick: together they would hold up everybody for as long as it takes to write all hints.
  */
 import { IdTable, TICKS_PER_MS, nodeOfWriter, readVersion, type HybridClock, type NodeId, type Version } from '../data/index.ts';
-import { TYPE, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage, type ScanMessage, type WriteAgainMessage } from '../wire/index.ts';
+import { TYPE, WRITE_FLAGS, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage, type ScanMessage, type WriteAgainMessage } from '../wire/index.ts';
 import { OperationList } from './operation-list.ts';
 import {
   COORDINATOR_EVENTS,
@@ -96,23 +96,24 @@ export class Coordinator implements OperationEnvironment {
 
   put(sink: AnswerSink, [, id, key, value, level, timeoutMs, flags = 0]: PutMessage, nowMs: number): void {
     this.count('puts');
-    this.#write({ sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: null }, nowMs);
+    this.#write({ sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: null, above: null }, nowMs);
   }
 
   delete(sink: AnswerSink, [, id, key, level, timeoutMs, flags = 0]: DeleteMessage, nowMs: number): void {
     this.count('deletes');
-    this.#write({ sink, id, key, value: null, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: null }, nowMs);
+    this.#write({ sink, id, key, value: null, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: null, above: null }, nowMs);
   }
 
   /** A version that no node can have issued by now is refused: whoever sent it would decide who wins for a long time. */
   writeAgain(sink: AnswerSink, [, id, key, value, bytes, level, timeoutMs, flags]: WriteAgainMessage, nowMs: number): void {
-    this.count('writesAgain');
-    const again = readVersion(bytes, 0);
-    if (!this.#canBeIssued(again)) {
+    const version = readVersion(bytes, 0);
+    const isAbove = (flags & WRITE_FLAGS.above) !== 0;
+    this.count(isAbove ? 'rewrites' : 'writesAgain');
+    if (!this.#canBeIssued(version)) {
       sink.answer([TYPE.failed, id, errorNumber('RING_BAD_REQUEST'), 'no node of this cluster can have issued this version', 0, 0, null]);
       return;
     }
-    this.#write({ sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again }, nowMs);
+    this.#write({ sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: isAbove ? null : version, above: isAbove ? version : null }, nowMs);
   }
 
   get(sink: AnswerSink, [, id, key, level, timeoutMs, flags = 0]: GetMessage, nowMs: number): void {

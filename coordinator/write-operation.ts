@@ -18,13 +18,16 @@
  *  W7  A write that is sent again keeps the version that it was given before. When a replica holds something newer, nobody
  *      can say whether that came before this write or after it: the answer is `RING_SUPERSEDED`, never a success and
  *      never a second version.
+ *  W8  Whose version the client was told may have been sent again by it and acknowledged elsewhere, and a rewrite would
+ *      undo what was written since. So such a write is not rewritten from here: the answer is `RING_SUPERSEDED` with the
+ *      newer version, and a client that has no other attempt under way asks for round 2 itself (`above`).
  *
  *   round 1 ──ack ≥ need──────────────► answered ──all replied or hinted──► finished
  *      └─superseded, replies ≥ need─► round 2 ──┘
  *
  * Source: Dynamo (sloppy quorum, hinted hand-off), section 4.5, 4.6; the rewrite is this project's own.
  */
-import { assert, encodeRecord, readVersion, versionBytesOf, versionToBytes, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
+import { assert, encodeRecord, newest, readVersion, versionBytesOf, versionToBytes, type NodeId, type RecordBytes, type Version } from '../data/index.ts';
 import { STORED, TYPE, WRITE_FLAGS, errorNumber, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest, type StoredMessage } from '../wire/index.ts';
 import { NO_NODES, planReplicas, requiredBy, settle, settleAll, type AnswerSink, type MessageId, type Operation, type OperationEnvironment, type Role, type SubRequest } from './operation.ts';
 import type { Preference } from './placement.ts';
@@ -44,6 +47,8 @@ export interface WriteRequest {
   readonly flags: number;
   /** The version that an earlier attempt was given (W7); null for a first one. */
   readonly again: Version | null;
+  /** The newer version by which round 1 was superseded: this is its round 2 (W8); null for all others. */
+  readonly above: Version | null;
 }
 
 const KNOWING: ReadonlySet<number> = new Set([STORED.applied, STORED.present, STORED.superseded]);
@@ -71,8 +76,8 @@ export class WriteOperation implements Operation {
   #version: Version | null = null;
   /** null while a version is waited for. */
   #record: RecordBytes | null = null;
-  /** The greatest timestamp that a replica held instead. */
-  #floor = 0;
+  /** The greatest version that a replica held instead. */
+  #newer: Version | null;
   /** Messages of this round that may still be replied to. */
   #pending: SubRequest[] = [];
   /** Replicas that have this round's record on disk. */
@@ -103,6 +108,8 @@ export class WriteOperation implements Operation {
     this.#preference = preference;
     this.#startedMs = nowMs;
     this.deadlineMs = request.deadlineMs;
+    this.#newer = request.above;
+    if (request.above !== null) this.#round = 1;
     this.#dueMs = this.#nextDueMs();
   }
 
@@ -190,7 +197,7 @@ export class WriteOperation implements Operation {
 
   /** Starts a round with a version above all that was met; waits when the clock's ceiling must be raised first. */
   #begin(): void {
-    const version = this.#request.again ?? this.#environment.issue(this, this.#floor);
+    const version = this.#request.again ?? this.#environment.issue(this, this.#newer?.timestamp ?? 0);
     if (version === null) return;
     this.#round++;
     this.#version = version;
@@ -298,7 +305,7 @@ export class WriteOperation implements Operation {
         return;
       case STORED.superseded:
       case STORED.supersededUntrusted:
-        this.#floor = Math.max(this.#floor, version === null ? 0 : readVersion(version, 0).timestamp);
+        if (version !== null) this.#newer = newest(this.#newer, readVersion(version, 0));
         // W3: in round 2, being superseded is being written and overwritten at once.
         if (this.#round > 1 || this.#answered) this.#keep(sub);
         else if (!this.#superseded.includes(sub.node)) this.#superseded = [...this.#superseded, sub.node];
@@ -388,9 +395,10 @@ export class WriteOperation implements Operation {
     return this.#superseded.filter((node) => !durable.includes(node) && (!this.#isStrict() || this.#preference.replicas.includes(node))).length;
   }
 
-  /** W2, W7. */
+  /** W2, W7, W8. */
   #overtaken(): void {
-    if (this.#request.again === null) this.#rewrite();
+    const { again, flags } = this.#request;
+    if (again === null && (flags & WRITE_FLAGS.tellVersion) === 0) this.#rewrite();
     else this.#fail('the key has a newer version, and nobody can say whether it came before this write or after it', 'RING_SUPERSEDED');
   }
 
@@ -418,8 +426,11 @@ export class WriteOperation implements Operation {
     const hints = this.#hints.length === 0 ? NO_NODES : this.#hints.flatMap(({ target, holder }) => [target, holder]);
     const { sink, id, fsync } = this.#request;
     const durableOn = this.#acked.toSorted((a, b) => a - b);
-    if (this.#said === null) sink.answer([TYPE.written, id, versionBytesOf(record), durableOn, hints, fsync]);
-    else sink.answer([TYPE.written, id, versionBytesOf(record), durableOn, hints, fsync, this.#said]);
+    const said = this.#said;
+    // It is encoded later, and says what was known now.
+    this.#said = null;
+    if (said === null) sink.answer([TYPE.written, id, versionBytesOf(record), durableOn, hints, fsync]);
+    else sink.answer([TYPE.written, id, versionBytesOf(record), durableOn, hints, fsync, said]);
   }
 
   /** W5: what may have been applied is unknown, and carries the version that it would have. */
@@ -430,7 +441,7 @@ export class WriteOperation implements Operation {
     const received = this.#durable().length;
     const required = this.#required();
     const outcome = this.#mayBeApplied() ? 'the write may or may not surface later' : 'the write was not applied';
-    const version = this.#version ?? this.#request.again;
+    const version = code === 'RING_SUPERSEDED' ? this.#newer : (this.#version ?? this.#request.again);
     this.#request.sink.answer([
       TYPE.failed,
       this.#request.id,
@@ -443,7 +454,7 @@ export class WriteOperation implements Operation {
     if (this.#pending.length === 0) this.#finish();
   }
 
-  /** By this attempt, or by the one before it. */
+  /** By this attempt, or by the one before it under the same version. */
   #mayBeApplied(): boolean {
     return this.#maybeApplied > 0 || this.#request.again !== null;
   }

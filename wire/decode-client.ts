@@ -17,7 +17,7 @@ import {
   type WriteAgainMessage,
 } from './messages.ts';
 import { unpackFrame } from './packr.ts';
-import { isBit, isCount, isLevel, isNodeList, isNodePairs, isRangeBound, isRangeFlags, isReadSaid, isText, isTimeout, isValueOrNull, isValuePairs, isVersionBytes, isVersionOrNull, isWriteFlags, isWriteSaid } from './shape.ts';
+import { isBit, isCount, isLevel, isNodeList, isNodePairs, isRangeBound, isRangeFlags, isReadSaid, isText, isTimeout, isValueOrNull, isValuePairs, isVersionBytes, isVersionOrNull, isWriteAgainFlags, isWriteFlags, isWriteSaid } from './shape.ts';
 import { encodeUtf8 } from './text.ts';
 
 /** A request that cannot be carried out but can be answered; the others in its frame are not affected. */
@@ -119,7 +119,7 @@ function checkWriteAgain(
   timeoutMs: unknown,
   flags: unknown,
 ): WriteAgainMessage | InvalidRequest {
-  const invalid = keyError(id, key) ?? (value === null ? null : valueError(id, value ?? null)) ?? optionsError(id, level, timeoutMs) ?? flagsError(id, flags, isWriteFlags);
+  const invalid = keyError(id, key) ?? (value === null ? null : valueError(id, value ?? null)) ?? optionsError(id, level, timeoutMs) ?? flagsError(id, flags, isWriteAgainFlags);
   if (invalid !== null) return invalid;
   if (!isVersionBytes(version)) return invalidRequest(id, 'RING_BAD_REQUEST', 'the version is the 12 bytes that a node gave to this write');
   return [TYPE.writeAgain, id, key as Uint8Array, value ?? null, version as Uint8Array, level as LevelNumber, timeoutMs as number, (flags ?? 0) as number];

@@ -75,8 +75,11 @@ export type Memory = readonly number[];
 
 // --- clients -----------------------------------------------------------------------------------------------------
 
-/** Bits, for writes. `detail`: the answer tells what each replica said. `tellVersion`: the version is told before the outcome is known. */
-export const WRITE_FLAGS = { detail: 1, tellVersion: 2 } as const;
+/**
+ * Bits, for writes. `detail`: the answer tells what each replica said. `tellVersion`: the version is told before the
+ * outcome is known, and the node does not write anew by itself what it finds superseded. `above`: of `writeAgain` only.
+ */
+export const WRITE_FLAGS = { detail: 1, tellVersion: 2, above: 4 } as const;
 /** Bits, for gets. */
 export const READ_FLAGS = { detail: 1 } as const;
 
@@ -84,7 +87,11 @@ export const READ_FLAGS = { detail: 1 } as const;
 export type PutMessage = readonly [type: 1, id: number, key: Uint8Array, value: Uint8Array, level: LevelNumber, timeoutMs: number, flags?: number];
 export type GetMessage = readonly [type: 2, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number, flags?: number];
 export type DeleteMessage = readonly [type: 3, id: number, key: Uint8Array, level: LevelNumber, timeoutMs: number, flags?: number];
-/** The same write once more, under the version that a node gave it before (`issued`, `failed`); `value` null deletes. */
+/**
+ * The same write once more, under the version that a node gave it before (`issued`, `failed`); `value` null deletes. With
+ * the flag `above`: under a new version above this one, which superseded it (`failed` with RING_SUPERSEDED). Only for a
+ * write that has no other attempt under way.
+ */
 export type WriteAgainMessage = readonly [
   type: 12,
   id: number,
@@ -158,7 +165,7 @@ export type ValueMessage = readonly [
   /** When it was asked for: node, 0 replica or 1 stand-in, READ_SAID, version or null, for each replica and then each stand-in that was asked. */
   said?: readonly (number | Uint8Array | null)[],
 ];
-/** The version that this write was given; its outcome follows. May come again, when the write is given a newer one. */
+/** The version that this write was given; its outcome follows. */
 export type IssuedMessage = readonly [type: 23, id: number, version: Uint8Array];
 /** The answer to status, converged, control, locate, topology and explain: JSON text. */
 export type JsonMessage = readonly [type: 19, id: number, json: string];

@@ -23,9 +23,14 @@ export function isRangeFlags(value: unknown): boolean {
   return value === 0 || value === 1 || value === 2 || value === 3;
 }
 
-/** Bits of WRITE_FLAGS. */
+/** Bits of WRITE_FLAGS, but for `above`. */
 export function isWriteFlags(value: unknown): boolean {
   return value === 0 || value === 1 || value === 2 || value === 3;
+}
+
+/** All bits of WRITE_FLAGS. */
+export function isWriteAgainFlags(value: unknown): boolean {
+  return isCount(value) && value < 8;
 }
 
 /** node, what it said, node … */

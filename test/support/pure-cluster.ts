@@ -9,7 +9,7 @@
  * the test leaves in the bag. Clocks of frames are not merged, so that only replies can tell a clock that it is behind.
  */
 import { Coordinator, type DistrustReason, type Placement, type ReplicaRequest } from '../../coordinator/index.ts';
-import { MemoryKv, equalBytes, nodeId, readVersion, valueOf, versionOf, type NodeId, type OrderedKv, type Version } from '../../data/index.ts';
+import { MemoryKv, equalBytes, nodeId, readVersion, valueOf, versionOf, versionToBytes, type NodeId, type OrderedKv, type Version } from '../../data/index.ts';
 import { ERROR_CODES, TYPE, type ClientReply, type ErrorCode, type LevelNumber, type PeerReply, type PeerRequest, type RangeMessage } from '../../wire/index.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { WALL_MS, openStoreNode, placementOf, runExchange, runHandOff, settle, type StoreNode } from './store-node.ts';
@@ -55,9 +55,12 @@ export type Which = (envelope: Envelope) => boolean;
 /** One request of a client, and what it was told. */
 export class Asked {
   readonly answers: ClientReply[] = [];
+  /** The versions that it was told before its answer, in their order. */
+  readonly told: Version[] = [];
 
   answer(reply: ClientReply): void {
-    this.answers.push(reply);
+    if (reply[0] === TYPE.issued) this.told.push(readVersion(reply[2], 0));
+    else this.answers.push(reply);
   }
 
   get isAnswered(): boolean {
@@ -182,21 +185,32 @@ export class PureCluster {
 
   // --- clients -------------------------------------------------------------------------------------------------
 
-  put(via: number, key: Uint8Array, value: string, level: LevelNumber = AVAILABLE, timeoutMs = 0): Asked {
+  /** `flags`: WRITE_FLAGS. */
+  put(via: number, key: Uint8Array, value: string, level: LevelNumber = AVAILABLE, timeoutMs = 0, flags = 0): Asked {
     const asked = new Asked();
-    this.node(via).coordinator.put(asked, [TYPE.put, ++this.#lastId, key, textBytes(value), level, timeoutMs], this.nowMs);
+    this.node(via).coordinator.put(asked, [TYPE.put, ++this.#lastId, key, textBytes(value), level, timeoutMs, flags], this.nowMs);
     return asked;
   }
 
-  delete(via: number, key: Uint8Array, level: LevelNumber = AVAILABLE): Asked {
+  /** `flags`: WRITE_FLAGS. */
+  delete(via: number, key: Uint8Array, level: LevelNumber = AVAILABLE, flags = 0): Asked {
     const asked = new Asked();
-    this.node(via).coordinator.delete(asked, [TYPE.delete, ++this.#lastId, key, level, 0], this.nowMs);
+    this.node(via).coordinator.delete(asked, [TYPE.delete, ++this.#lastId, key, level, 0, flags], this.nowMs);
     return asked;
   }
 
-  get(via: number, key: Uint8Array, level: LevelNumber = AVAILABLE): Asked {
+  /** `value` null deletes; `flags`: WRITE_FLAGS. */
+  writeAgain(via: number, key: Uint8Array, value: string | null, version: Version, level: LevelNumber = AVAILABLE, flags = 0): Asked {
     const asked = new Asked();
-    this.node(via).coordinator.get(asked, [TYPE.get, ++this.#lastId, key, level, 0], this.nowMs);
+    const message = [TYPE.writeAgain, ++this.#lastId, key, value === null ? null : textBytes(value), versionToBytes(version), level, 0, flags] as const;
+    this.node(via).coordinator.writeAgain(asked, message, this.nowMs);
+    return asked;
+  }
+
+  /** `flags`: READ_FLAGS. */
+  get(via: number, key: Uint8Array, level: LevelNumber = AVAILABLE, flags = 0): Asked {
+    const asked = new Asked();
+    this.node(via).coordinator.get(asked, [TYPE.get, ++this.#lastId, key, level, 0, flags], this.nowMs);
     return asked;
   }
 
