@@ -12,7 +12,8 @@ class Lane {
   }
 }
 
-type Request = PendingRequest<Lane>;
+/** `mayRepeat` and `mayOverlap` change in the course of a write. */
+type Request = Omit<PendingRequest<Lane>, 'mayRepeat' | 'mayOverlap' | 'next'> & { mayRepeat: boolean; mayOverlap: boolean; next: Request | null };
 
 function request(id: number, kind: Request['kind'] = 'repeatable', deadlineMs = 100): Request {
   const may = kind === 'repeatable';
@@ -91,6 +92,50 @@ describe('the table of requests', () => {
     expect(taken(table, a)).toEqual([1, 3]);
   });
 
+  test('a write that has been given a version waits again after a lost lane, as often as any request, and is unknown then', () => {
+    const lane = new Lane('a');
+    const [known, unknown] = [request(1, 'write'), request(2, 'write')];
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 9, attemptsMax: 2 }, known, unknown);
+    taken(table, lane);
+    known.mayRepeat = true;
+    expect(ids(table.lose(lane).unknown)).toEqual([2]);
+    expect(taken(table, lane)).toEqual([1]);
+    expect(table.lose(lane)).toMatchObject({ unknown: [{ id: 1, state: 'out' }], exhausted: [] });
+    expect([table.size, table.bytes, lane.inFlight]).toEqual([0, 0, 0]);
+  });
+
+  test('a write goes over a second lane only when it may overlap, and then is not lost with either', () => {
+    const [a, b] = [new Lane('a'), new Lane('b')];
+    const [anew, known] = [request(1, 'write'), request(2, 'write')];
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 9, attemptsMax: 9 }, anew, known);
+    taken(table, a);
+    anew.mayRepeat = true;
+    known.mayRepeat = true;
+    known.mayOverlap = true;
+    table.sendAgain(a, () => b);
+    expect([anew.attempts, known.attempts, a.inFlight, b.inFlight]).toEqual([1, 2, 2, 1]);
+    expect(ids(table.lose(a).unknown)).toEqual([]);
+    expect([anew.state, known.state, known.firstLane]).toEqual(['waiting', 'in-flight', b]);
+  });
+
+  test('what is put back waits behind all others, off both lanes, and only what is in flight can be', () => {
+    const [a, b] = [new Lane('a'), new Lane('b')];
+    const [first, second, third] = [request(1), request(2), request(3)];
+    const table = tableOf({ bytesMax: 1_000, inFlightMax: 2, attemptsMax: 9 }, first, second, third);
+    taken(table, a);
+    table.sendAgain(a, () => b);
+    table.putBack(first, 70);
+    table.putBack(first, 80);
+    table.putBack(third, 90);
+    expect([first.notBeforeMs, third.notBeforeMs, first.state, a.inFlight, b.inFlight]).toEqual([70, 0, 'waiting', 1, 1]);
+    expect([table.size, table.bytes, table.waitingCount, table.inFlight(1)]).toEqual([3, 30, 2, null]);
+    table.remove(second);
+    expect(taken(table, a)).toEqual([3, 1]);
+    table.remove(first);
+    table.putBack(first, 99);
+    expect([first.state, table.size]).toEqual(['out', 1]);
+  });
+
   test('what is late is handed out and all else stays', () => {
     const table = tableOf({ bytesMax: 1_000, inFlightMax: 1, attemptsMax: 2 }, request(1, 'write', 50), request(2, 'write', 50), request(3, 'write', 60));
     taken(table, new Lane('a'));
@@ -107,20 +152,23 @@ describe('the table of requests', () => {
     expect(taken(table, new Lane('a'))).toEqual(all.filter(({ id }) => id % 100 === 7).map(({ id }) => id));
   });
 
-  test('whatever happens, each request is handed out exactly once, no write is sent twice and the limits hold', () => {
+  test('whatever happens, each request is handed out exactly once, no write is sent twice that may not be and the limits hold', () => {
     const pick = fc.nat();
     const step = fc.oneof(
       fc.record({ act: fc.constant('add' as const), kind: fc.constantFrom<Request['kind']>('write', 'repeatable'), pick }),
       fc.record({ act: fc.constantFrom('route' as const, 'route' as const, 'sendAgain' as const, 'sendAgain' as const, 'lose' as const), pick }),
-      fc.record({ act: fc.constantFrom('expire' as const, 'drainWaiting' as const, 'answer' as const, 'remove' as const), pick }),
+      fc.record({ act: fc.constantFrom('expire' as const, 'drainWaiting' as const, 'answer' as const, 'remove' as const, 'putBack' as const, 'tell' as const, 'tell' as const, 'forget' as const), pick }),
     );
     let twice = 0;
+    let writesAgain = 0;
     fc.assert(fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       const table = tableOf({ bytesMax: 80, inFlightMax: 3, attemptsMax: 3 });
       const lanes = [new Lane('a'), new Lane('b')] as const;
       const added: Request[] = [];
       const out: number[] = [];
       const lostForGood: Request[] = [];
+      const told = new Set<Request>();
+      const some = (pick: number): Request | undefined => added[pick % Math.max(1, added.length)];
       const takeOut = (picked: Request | null | undefined): void => {
         if (picked !== null && picked !== undefined && table.remove(picked)) out.push(picked.id);
       };
@@ -136,13 +184,16 @@ describe('the table of requests', () => {
             table.route(({ id }) => ((id + taken.pick) % 5 === 0 ? 'waits' : (id + taken.pick) % 7 === 0 ? 'stop' : lane));
             break;
           case 'sendAgain':
-            table.sendAgain(lane, () => {
+            table.sendAgain(lane, (again) => {
               twice += 1;
+              expect(again.mayOverlap).toBe(true);
               return lanes[taken.pick % 2 === 0 ? 1 : 0];
             });
             break;
           case 'lose': {
+            const alone = added.filter(({ firstLane, secondLane, attempts, mayRepeat }) => firstLane === lane && secondLane === null && mayRepeat && attempts < 3);
             const { unknown, exhausted } = table.lose(lane);
+            expect(alone.every(({ state }) => state === 'waiting')).toBe(true);
             expect(lane.inFlight).toBe(0);
             lostForGood.push(...unknown);
             out.push(...ids(unknown), ...ids(exhausted));
@@ -157,11 +208,33 @@ describe('the table of requests', () => {
             out.push(...ids(table.drainWaiting()));
             break;
           case 'answer':
-            takeOut(table.inFlight(added[taken.pick % Math.max(1, added.length)]?.id ?? -1));
+            takeOut(table.inFlight(some(taken.pick)?.id ?? -1));
             break;
           case 'remove':
-            takeOut(added[taken.pick % Math.max(1, added.length)]);
+            takeOut(some(taken.pick));
             break;
+          case 'putBack': {
+            const back = some(taken.pick);
+            if (back === undefined || !back.mayRepeat || back.attempts >= 3) break;
+            const before = back.state;
+            table.putBack(back, nowMs);
+            expect(back.state).toBe(before === 'in-flight' ? 'waiting' : before);
+            break;
+          }
+          case 'tell': {
+            const write = some(taken.pick);
+            if (write?.kind !== 'write') break;
+            told.add(write);
+            write.mayRepeat = true;
+            // With `always` a write may be repeated but not overlap.
+            write.mayOverlap = taken.pick % 3 > 0;
+            break;
+          }
+          case 'forget': {
+            const write = some(taken.pick);
+            if (write?.kind === 'write') [write.mayRepeat, write.mayOverlap] = [false, false];
+            break;
+          }
         }
         expect(table.inFlightCount).toBeLessThanOrEqual(3);
         expect(table.bytes).toBe(table.size * 10);
@@ -172,9 +245,11 @@ describe('the table of requests', () => {
       out.push(...ids(table.drain()));
       expect(out.toSorted((a, b) => a - b)).toEqual(ids(added));
       expect(lostForGood.every(({ kind }) => kind === 'write')).toBe(true);
-      expect(added.every(({ kind, attempts }) => attempts <= (kind === 'write' ? 1 : 3))).toBe(true);
+      expect(added.every((each) => each.attempts <= (each.kind === 'write' && !told.has(each) ? 1 : 3))).toBe(true);
+      writesAgain += added.filter(({ kind, attempts }) => kind === 'write' && attempts > 1).length;
     }));
     expect(twice).toBeGreaterThan(0);
+    expect(writesAgain).toBeGreaterThan(0);
   });
 });
 
