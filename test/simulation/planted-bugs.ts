@@ -174,6 +174,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'const order = version.timestamp - current.stamp.version.timestamp;',
   },
   {
+    name: 'acknowledges a write that was sent again and that something newer had superseded',
+    file: 'coordinator/write-operation.ts',
+    find: 'const { again, flags } = this.#request;\n',
+    replace: 'const { again, flags } = this.#request;\n    if (again !== null) { this.#succeed(this.#superseded.length); return; }\n',
+  },
+  {
+    name: 'writes anew by itself what the client was told the version of',
+    file: 'coordinator/write-operation.ts',
+    find: 'if (again === null && (flags & WRITE_FLAGS.tellVersion) === 0) this.#rewrite();',
+    replace: 'if (again === null && flags < 99) this.#rewrite();',
+  },
+  {
     name: 'forgets the deadline of a write',
     file: 'coordinator/write-operation.ts',
     find: "if (!this.#answered && nowMs >= this.deadlineMs) this.#fail('the deadline passed');",

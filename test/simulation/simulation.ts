@@ -15,7 +15,7 @@ import { Coverage } from './coverage.ts';
 import { History, type OperationKind, type Outcome } from './history.ts';
 import { Intruder } from './intruder.ts';
 import { DESTRUCTIVE, FAULTS, Nemesis, type Fault } from './nemesis.ts';
-import { SimClient, type Wanted } from './sim-client.ts';
+import { SimClient, type SimClientOptions, type Wanted } from './sim-client.ts';
 import { SimNode, nameOfNode, type SimWorld } from './sim-node.ts';
 import type { Violation } from './violation.ts';
 import { VirtualDisk } from './virtual-disk.ts';
@@ -97,7 +97,7 @@ class Simulation {
     this.#network = new VirtualNetwork(this.#world, this.#fork(), { trace });
     const sim: SimWorld = { world: this.#world, network: this.#network, random: this.#fork(), coverage: this.#coverage, trace, broken: (what) => this.#violate('broken', '', what) };
     this.#nodes = members.map(({ id }) => this.#makeNode(id, sim));
-    this.#clients = Array.from({ length: clients }, (_, id) => new SimClient(id, this.#world.process(`client-${id}`), this.#network, this.#history));
+    this.#clients = Array.from({ length: clients }, (_, id) => new SimClient(id, this.#world.process(`client-${id}`), this.#network, this.#history, this.#clientOptions()));
   }
 
   async run(): Promise<SimulationResult> {
@@ -180,6 +180,10 @@ class Simulation {
   }
 
   // --- clients -------------------------------------------------------------------------------------------------
+
+  #clientOptions(): SimClientOptions {
+    return { writes: this.#random.isBelow(0.6) ? 'repeated' : 'once', random: this.#fork(), coverage: this.#coverage };
+  }
 
   /** One request after the other, with pauses. */
   #keepAsking(client: SimClient): void {
