@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const COPIED = ['config', 'data', 'wire', 'coordinator', 'node', 'client', 'cli', 'test', 'package.json', 'tsconfig.json'];
+const COPIED = ['config', 'data', 'wire', 'coordinator', 'node', 'client', 'cli', 'bench', 'test', 'package.json', 'tsconfig.json'];
 
 const { values } = parseArgs({ options: { seeds: { type: 'string', default: '300' }, only: { type: 'string', default: '' } } });
 const bugs = PLANTED_BUGS.filter(({ name }) => name.includes(values.only));
@@ -35,6 +35,8 @@ async function hunt(bug: PlantedBug, seeds: number): Promise<string | null> {
     await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'), 'dir');
     await plant(bug, directory);
     const output = await run(directory, seeds);
+    // A copy in which nothing runs is not a bug that was missed.
+    if (!/^seed \d+ BROKEN|^\d+ seeds? from/m.test(output)) throw new Error(`the simulation did not run:\n${output.slice(-2_000)}`);
     const line = output.split('\n').find((text) => /^seed \d+ BROKEN/.test(text));
     return line === undefined ? null : line.slice(0, 200);
   } finally {

@@ -26,6 +26,7 @@ export interface Wanted {
 
 interface Connection {
   readonly socket: MessageSocket;
+  readonly peer: SimNode;
   /** The run of the node that answered. */
   process: VirtualProcess | null;
 }
@@ -94,18 +95,11 @@ export class SimClient {
     const operation = this.#history.invoke({ client: this.id, key, kind, level, value, invokedMs, deadlineMs: invokedMs + timeoutMs });
     if (node.isPaused) this.#history.excuse(operation, 'coordinator-paused');
     const id = ++this.#lastId;
-    const { socket } = connection;
     const waiting: InFlight = { id, operation, wanted, deadlineMs: invokedMs + timeoutMs, nodes: [node.id], attempts: 1, version: null, done, timers: [] };
-    const giveUp = this.#process.after(timeoutMs + PATIENCE_MS, () => {
-      // A machine that lost its power breaks no connection.
-      if (node.process !== connection.process) this.#history.excuse(operation, 'coordinator-down');
-      this.#complete(waiting, lost(waiting));
-      socket.terminate();
-    });
-    waiting.timers.push(giveUp);
+    waiting.timers.push(this.#process.after(timeoutMs + PATIENCE_MS, () => this.#giveUp(waiting)));
     this.#inFlight.set(id, waiting);
     const isRepeated = this.#isRepeated(kind);
-    socket.send(encodeFrame([request(id, wanted, isRepeated ? WRITE_FLAGS.tellVersion : 0)]));
+    connection.socket.send(encodeFrame([request(id, wanted, isRepeated ? WRITE_FLAGS.tellVersion : 0)]));
     if (isRepeated && this.#options.random.isBelow(0.5)) this.#repeatWhenSlow(waiting);
   }
 
@@ -121,7 +115,7 @@ export class SimClient {
   #connect(peer: SimNode): void {
     const { id: node, name } = peer;
     const socket = this.#network.dial(this.#process, this.name, `ws://${name}/`);
-    const connection: Connection = { socket, process: null };
+    const connection: Connection = { socket, peer, process: null };
     this.#connections.set(node, connection);
     socket.on('open', () => (connection.process = peer.process));
     socket.on('message', (data) => this.#receive(node, socket, data));
@@ -130,6 +124,14 @@ export class SimClient {
       if (this.#connections.get(node)?.socket === socket) this.#connections.delete(node);
       for (const waiting of [...this.#inFlight.values()]) if (waiting.nodes.includes(node)) this.#lostAt(waiting, node);
     });
+  }
+
+  #giveUp(waiting: InFlight): void {
+    const connections = waiting.nodes.flatMap((node) => this.#connections.get(node) ?? []);
+    // A machine that lost its power breaks no connection. Of several nodes one that runs is enough.
+    if (connections.every(({ peer, process }) => peer.process !== process)) this.#history.excuse(waiting.operation, 'coordinator-down');
+    this.#complete(waiting, lost(waiting));
+    for (const { socket } of connections) socket.terminate();
   }
 
   #lostAt(waiting: InFlight, node: number): void {
@@ -145,7 +147,6 @@ export class SimClient {
   #repeatWhenSlow(waiting: InFlight): void {
     const slow = this.#process.after(SLOW_MS_MAX * this.#options.random.next() ** 3, () => {
       if (!this.#inFlight.has(waiting.id) || waiting.version === null) return;
-      this.#history.excuse(waiting.operation, 'connection-lost');
       if (this.#sendAgain(waiting)) this.#options.coverage.add('writesOverlapped');
     });
     waiting.timers.push(slow);
@@ -167,6 +168,7 @@ export class SimClient {
     const { id, wanted, deadlineMs } = waiting;
     waiting.attempts += 1;
     waiting.nodes.push(node);
+    if (this.#connections.get(node)?.peer.isPaused === true) this.#history.excuse(waiting.operation, 'coordinator-paused');
     const value = wanted.kind === 'delete' ? null : Buffer.from(wanted.value ?? '');
     const timeoutMs = Math.max(1, Math.ceil(deadlineMs - this.#process.world.nowMs));
     socket.send(encodeFrame([[TYPE.writeAgain, id, Buffer.from(wanted.key), value, version, levelOf(wanted), timeoutMs, flags]]));

@@ -114,10 +114,21 @@ describe('requests that can be answered though they are wrong', () => {
   test.each([
     [[1, 5, 'k']], [[1, 5, 'k', 3, 0, 0]], [[1, 5, 'k', 'v', 4, 0]], [[1, 5, 'k', 'v', 0, -1]], [[1, 5, 'k', 'v', 0, 1.5]],
     [[1, 5, 'k', 'v', 0, 600_001]], [[2, 5, ['k'], 0, 0]], [[2, 5, null, 0, 0]], [[6, 5, 1]], [[4, 5, 1]], [[3, 5, 'k', 0, 0, 4]], [[3, 5, 'k', 0, 0, 0, 0]], [[2, 5, 'k', 0, 0, 2]], [[1, 5, 'k', 'v', 0, 0, -1]], [[12, 5, 'k', 'v', 'not bytes', 0, 0, 0]],
+    [[12, 5, 'k', 'v', Buffer.alloc(12), 0, 0]], [[12, 5, 'k', 'v', Buffer.alloc(11), 0, 0, 0]], [[12, 5, 'k', 'v', Buffer.alloc(12, 0xff), 0, 0, 0]], [[12, 5, 'k', 'v', null, 0, 0, 0]], [[12, 5, 'k', 7, Buffer.alloc(12), 0, 0, 0]],
+    [[12, 5, 'k', 'v', Buffer.alloc(12), 0, 0, 8]], [[12, 5, 'k', 'v', Buffer.alloc(12), 0, 0, null]], [[12, 5, 'k', 'v', Buffer.alloc(12), 4, 0, 0]], [[1, 5, 'k', 'v', 0, 0, 4]], [[1, 5, 'k', 'v', 0, 0, null]], [[2, 5, 'k', 0, 0, 1, 1]],
     [[10, 5, 'a', 'b', 0, 0, 0, 0]], [[10, 5, 'a', 'b', 10_001, 0, 0, 0]], [[10, 5, 'a', 'b', 1, 4, 0, 0]], [[10, 5, 7, null, 1, 0, 0, 0]], [[10, 5, null, null, 1, 0, 4, 0]], [[10, 5, null, null, 1, 0, 0]],
     [[11, 5]], [[11, 5, 7]], [[11, 5, null]], [[11, 5, 'k', 0]],
   ])('%j is a bad request', (message) => {
     expect(requestsOf(message)).toMatchObject([{ invalid: true, id: 5, code: 'RING_BAD_REQUEST' }]);
+  });
+
+  test('a write that is sent again has the limits of the write', () => {
+    const version = Buffer.alloc(12);
+    expect(requestsOf([12, 1, '', 'v', version, 0, 0, 0], [12, 2, 'k', Buffer.alloc(1_048_577), version, 0, 0, 0], [12, 3, 'k', null, version, 0, 0, 6])).toMatchObject([
+      { id: 1, code: 'RING_KEY_INVALID' },
+      { id: 2, code: 'RING_VALUE_TOO_LARGE' },
+      [12, 3, Buffer.from('k'), null, version, 0, 0, 6],
+    ]);
   });
 
   test('text stands for its UTF-8 bytes', () => {
@@ -155,6 +166,18 @@ describe('frames that are refused', () => {
 
   test('a megabyte of nested arrays', () => {
     expect(() => checkFrame(new Uint8Array(1_048_576).fill(0x91))).toThrow(FrameError);
+  });
+
+  test('an answer with a field of the wrong shape, or too many', () => {
+    const version = Buffer.alloc(12);
+    const written = [17, 1, version, [0], [], 1];
+    const value = [18, 1, null, version, [0]];
+    expect(decodeClientReplies(packr.pack([written, [...written, []], [...written, [0, 9, 4095, 0]], [...value, []], [...value, [0, 1, 6, null, 1, 0, 0, version]], [23, 1, version]]))).toHaveLength(6);
+    for (const reply of [[...written, null], [...written, [0]], [...written, [0, 10]], [...written, [0, -1]], [...written, [4096, 0]], [...written, [0, '0']], [...written, [], 0],
+      [...value, null], [...value, [0, 1, 6]], [...value, [0, 2, 0, null]], [...value, [0, 0, 7, null]], [...value, [0, 0, 0, Buffer.alloc(11)]], [...value, [0, 0, 0, 0]], [...value, [], 0],
+      [23, 1], [23, 1, null], [23, 1, Buffer.alloc(11)], [23, null, version], [23, 1, version, 0]]) {
+      expect(() => decodeClientReplies(packr.pack([reply]))).toThrow(FrameError);
+    }
   });
 
   test('a frame between nodes without its header, or with a field of the wrong shape', () => {

@@ -32,6 +32,13 @@ describe('requests as text', () => {
     expect(only({ id: 9, op: 'scan', from: null, to: '', keysOnly: true, reverse: false })).toEqual([10, 9, null, new Uint8Array(), 100, 2, 0, 0]);
   });
 
+  test('detail is a flag, and no detail is none', () => {
+    expect(only({ id: 1, op: 'put', key: 'k', value: 'v', detail: true })).toEqual([1, 1, utf8('k'), utf8('v'), 0, 0, 1]);
+    expect(only({ id: 2, op: 'get', key: 'k', detail: true })).toEqual([2, 2, utf8('k'), 0, 0, 1]);
+    expect(only({ id: 3, op: 'delete', key: 'k', detail: true, consistency: 'all' })).toEqual([3, 3, utf8('k'), 3, 0, 1]);
+    expect(only({ id: 4, op: 'get', key: 'k', detail: false })).toEqual([2, 4, utf8('k'), 0, 0]);
+  });
+
   test('an array of requests is told from a single one', () => {
     expect(decodeTextFrame('{"id":1,"op":"ping"}')).toEqual({ isArray: false, requests: [[8, 1]] });
     expect(decodeTextFrame('[{"id":1,"op":"ping"},{"id":2,"op":"ping"}]')).toEqual({ isArray: true, requests: [[8, 1], [8, 2]] });
@@ -62,6 +69,12 @@ describe('requests as text', () => {
     [{ id: 1, op: 'explain', key: 'x'.repeat(1_025) }, 1, 'RING_KEY_INVALID'],
     [{ id: 1, op: 'explain', key: { base64: 'YQ' } }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'explain', key: 'k', consistency: 'all' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'put', key: 'k', value: 'v', detail: 1 }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'get', key: 'k', detail: null }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'delete', key: 'k', detail: 'yes' }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'put', key: 'k', value: 'v', flags: 2 }, 1, 'RING_BAD_REQUEST'],
+    [{ id: 1, op: 'writeAgain', key: 'k', value: 'v' }, 1, 'RING_UNKNOWN_OPERATION'],
+    [{ id: 1, op: 'scan', detail: true }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'scan', from: 7 }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'scan', to: '\uD800' }, 1, 'RING_BAD_REQUEST'],
     [{ id: 1, op: 'scan', to: 'x'.repeat(1_026) }, 1, 'RING_KEY_INVALID'],
@@ -105,6 +118,26 @@ describe('replies as text', () => {
     expect(JSON.parse(encodeTextReply([17, 1, bytes, [0, 2], [1, 3], 1]))).toEqual({ id: 1, ok: true, version: text, durableOn: [0, 2], hints: [{ target: 1, holder: 3 }], fsync: true });
   });
 
+  test('a write with detail tells what each replica said, and who keeps its hint', () => {
+    const said = ['applied', 'present', 'superseded', 'refused', 'unknown', 'hints-full', 'applied-untrusted', 'superseded-untrusted', 'no-answer', 'unreachable'];
+    const rows = said.flatMap((_, number) => [number, number]);
+    const { replicas } = JSON.parse(encodeTextReply([17, 1, bytes, [0, 1], [9, 4, 3, 0], 1, rows])) as { replicas: unknown };
+    expect(replicas).toEqual(said.map((word, node) => ({ node, said: word, hintedOn: node === 9 ? 4 : node === 3 ? 0 : null })));
+  });
+
+  test('a read with detail tells who was counted and what each node said', () => {
+    const said = ['record', 'absent', 'damaged', 'failed', 'untrusted', 'no-answer', 'unreachable'];
+    const rows = said.flatMap((_, number) => [number, number === 6 ? 1 : 0, number, number === 0 ? bytes : null] as const);
+    expect(JSON.parse(encodeTextReply([18, 2, utf8('v'), bytes, [0], rows]))).toEqual({
+      id: 2, ok: true, value: 'v', version: text, replied: [0],
+      nodes: said.map((word, node) => ({ node, role: node === 6 ? 'stand-in' : 'replica', said: word, version: node === 0 ? text : null })),
+    });
+  });
+
+  test('a version that is told comes without an outcome', () => {
+    expect(JSON.parse(encodeTextReply([23, 7, bytes]))).toEqual({ id: 7, issued: text });
+  });
+
   test('a value is text when it is UTF-8 and base64 when it is not', () => {
     expect(encodeTextReply([18, 2, utf8('alice'), bytes, [0]])).toBe(`{"id":2,"ok":true,"value":"alice","version":"${text}"}`);
     expect(JSON.parse(encodeTextReply([18, 2, new Uint8Array([255, 0]), bytes, [0]]))).toMatchObject({ value: { base64: '/wA=' } });
@@ -127,7 +160,7 @@ describe('replies as text', () => {
 
   test('every reply can be said', () => {
     fc.assert(fc.property(clientReply, (reply) => {
-      expect(JSON.parse(encodeTextReply(reply))).toMatchObject({ id: reply[1], ok: reply[0] !== 31 });
+      expect(JSON.parse(encodeTextReply(reply))).toMatchObject(reply[0] === 23 ? { id: reply[1] } : { id: reply[1], ok: reply[0] !== 31 });
     }));
   });
 

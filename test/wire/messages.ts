@@ -27,6 +27,11 @@ const rangeFlags = fc.integer({ min: 0, max: 3 });
 const valuePairs = fc.array(fc.tuple(key, fc.option(value)), { maxLength: 5 }).map((pairs) => pairs.flat());
 const rangePairs = fc.array(fc.tuple(key, fc.option(record)), { maxLength: 5 }).map((pairs) => pairs.flat());
 
+const writeFlags = fc.integer({ min: 0, max: 3 });
+const writeSaid = fc.array(fc.tuple(node, fc.nat(9)), { maxLength: 4 }).map((rows) => rows.flat());
+const readSaid = fc.array(fc.tuple(node, bit, fc.nat(6), fc.option(versionBytes)), { maxLength: 4 }).map((rows) => rows.flat());
+const hintPairs = fc.array(fc.tuple(node, node), { maxLength: 4 }).map((pairs) => pairs.flat());
+
 const memory = fc.oneof(fc.constant<readonly number[]>([]), fc.array(fc.maxSafeNat(), { minLength: 4, maxLength: 4 }));
 
 function multipleOf(unit: number): fc.Arbitrary<Uint8Array> {
@@ -39,8 +44,12 @@ function type<Number extends number>(number: Number): fc.Arbitrary<Number> {
 
 export const clientRequest: fc.Arbitrary<ClientRequest> = fc.oneof(
   fc.tuple(type(1), id, key, value, level, timeoutMs),
+  fc.tuple(type(1), id, key, value, level, timeoutMs, writeFlags),
   fc.tuple(type(2), id, key, level, timeoutMs),
+  fc.tuple(type(2), id, key, level, timeoutMs, bit),
   fc.tuple(type(3), id, key, level, timeoutMs),
+  fc.tuple(type(3), id, key, level, timeoutMs, writeFlags),
+  fc.tuple(type(12), id, key, fc.option(value), versionBytes, level, timeoutMs, fc.nat(7)),
   fc.tuple(type(4), id),
   fc.tuple(type(5), id),
   fc.tuple(type(6), id, text),
@@ -52,9 +61,12 @@ export const clientRequest: fc.Arbitrary<ClientRequest> = fc.oneof(
 );
 
 export const clientReply: fc.Arbitrary<ClientReply> = fc.oneof(
-  fc.tuple(type(17), id, versionBytes, nodes, fc.array(fc.tuple(node, node), { maxLength: 4 }).map((pairs) => pairs.flat()), bit),
+  fc.tuple(type(17), id, versionBytes, nodes, hintPairs, bit),
+  fc.tuple(type(17), id, versionBytes, nodes, hintPairs, bit, writeSaid),
   fc.tuple(type(18), id, fc.option(value), versionBytes, nodes),
   fc.tuple(type(18), id, fc.constant(null), fc.constant(null), nodes),
+  fc.tuple(type(18), id, fc.option(value), versionBytes, nodes, readSaid),
+  fc.tuple(type(23), id, versionBytes),
   fc.tuple(type(19), id, fc.json()),
   fc.tuple(type(20), id),
   fc.tuple(type(21), id, valuePairs, bound),
