@@ -215,7 +215,7 @@ READ_SAID = ["record", "absent", "damaged", "failed", "untrusted", "no-answer", 
 ROLES = ["replica", "stand-in"]
 
 # Bits: 1 detail, 2 tellVersion of writes; 1 detail of a get; 1 reverse, 2 keysOnly of a scan. The greatest sum of each.
-FLAGS_MAX = {PUT: 3, GET: 1, DELETE: 3, SCAN: 3, WRITE_AGAIN: 3}
+FLAGS_MAX = {PUT: 3, GET: 1, DELETE: 3, SCAN: 3, WRITE_AGAIN: 7}
 
 
 def is_node(value: Any) -> bool:

@@ -135,7 +135,7 @@ const REPLY_TYPES: Readonly<Record<string, number>> = {
   writeAgain: TYPE.written,
 };
 
-/** What a request is answered with: `code` where it fails, and of a write that may have been applied its version. */
+/** What a request is answered with: `code` where it fails, and the version where the request says which it must be. */
 interface Answered {
   readonly id: number | null;
   readonly type: number | undefined;
@@ -155,15 +155,17 @@ function wantedAnswer(message: MessageForm, overwritten: Overwritten): Answered 
   const failed = { id, type: TYPE.failed, version: null, isDetailed: false, isTold: false };
   // These daemons take no controls: RING_NOT_ALLOWED.
   if (type === 'control') return { ...failed, code: 13 };
+  const isAbove = type === 'writeAgain' && (Number(message['flags']) & WRITE_FLAGS.above) !== 0;
   // The versions of the vectors are years old. A node can't say what a key with a newer one had before: RING_SUPERSEDED.
-  if (type === 'writeAgain' && overwritten.has(keyOf(message))) return { ...failed, code: 19, version: versionOf(message) };
-  const isWrite = type === 'put' || type === 'delete';
+  if (type === 'writeAgain' && !isAbove && overwritten.has(keyOf(message))) return { ...failed, code: 19 };
+  // Above another version it is given a new one.
+  const isWrite = type === 'put' || type === 'delete' || isAbove;
   const flags = isWrite || type === 'get' || type === 'writeAgain' ? Number(message['flags'] ?? 0) : 0;
   return {
     id,
     type: REPLY_TYPES[type],
     code: null,
-    version: type === 'writeAgain' ? versionOf(message) : null,
+    version: type === 'writeAgain' && !isAbove ? versionOf(message) : null,
     isDetailed: (flags & (type === 'get' ? READ_FLAGS.detail : WRITE_FLAGS.detail)) !== 0,
     // The client knows the version of a writeAgain already.
     isTold: isWrite && (flags & WRITE_FLAGS.tellVersion) !== 0,
@@ -181,14 +183,14 @@ function answerTo(message: MessageForm, replies: readonly ClientReply[]): Answer
     id: message.id,
     type: outcome?.[0],
     code: outcome?.[0] === TYPE.failed ? outcome[2] : null,
-    version: message.type === 'writeAgain' ? versionIn(outcome) : null,
+    version: message.type === 'writeAgain' && told.length === 0 ? versionIn(outcome) : null,
     isDetailed: (outcome?.[0] === TYPE.written && outcome[6] !== undefined) || (outcome?.[0] === TYPE.value && outcome[5] !== undefined),
     isTold: told.length > 0,
   };
 }
 
 function versionIn(outcome: ClientReply | undefined): string | null {
-  const version = outcome?.[0] === TYPE.written ? outcome[2] : outcome?.[0] === TYPE.failed ? outcome[6] : null;
+  const version = outcome?.[0] === TYPE.written ? outcome[2] : null;
   return version === null ? null : toHex(version);
 }
 

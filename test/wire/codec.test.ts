@@ -127,7 +127,7 @@ describe('requests that can be answered though they are wrong', () => {
     expect(requestsOf([12, 1, '', 'v', version, 0, 0, 0], [12, 2, 'k', Buffer.alloc(1_048_577), version, 0, 0, 0], [12, 3, 'k', null, version, 0, 0, 6])).toMatchObject([
       { id: 1, code: 'RING_KEY_INVALID' },
       { id: 2, code: 'RING_VALUE_TOO_LARGE' },
-      [12, 3, Buffer.from('k'), null, version, 0, 0, 6],
+      [12, 3, Uint8Array.of(0x6b), null, version, 0, 0, 6],
     ]);
   });
 

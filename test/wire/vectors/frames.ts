@@ -60,6 +60,7 @@ const REQUESTS: readonly (readonly [name: string, ...messages: ClientRequest[]])
   ['writeAgain, a value', [12, 32, utf8('again1'), ALICE, VERSION, 0, 0, 0]],
   ['writeAgain, nil deletes, both flags', [12, 33, utf8('again2'), null, VERSION, 2, 20_000, 3]],
   // The puts above gave this key newer versions: RING_SUPERSEDED.
+  ['writeAgain, above the version, which is told', [12, 36, utf8('again3'), ALICE, VERSION, 1, 0, 6]],
   ['writeAgain, a key that has newer versions', [12, 34, USER1, new Uint8Array(), VERSION, 0, 0, 1]],
   ['sixteen messages', ...Array.from({ length: 16 }, (_, id): ClientRequest => [8, id])],
 ];
@@ -154,7 +155,7 @@ const WRONG_REQUESTS: readonly (readonly [name: string, code: ErrorCode, element
   ['a writeAgain without flags', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0]],
   ['a writeAgain with a field too many', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0, 0, 0]],
   ['a writeAgain whose flags are nil', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0, null]],
-  ['a writeAgain with flags that are not known', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0, 4]],
+  ['a writeAgain with flags that are not known', 'RING_BAD_REQUEST', [12, 1, USER1, ALICE, VERSION, 0, 0, 8]],
   ['a writeAgain of an empty key', 'RING_KEY_INVALID', [12, 1, new Uint8Array(), ALICE, VERSION, 0, 0, 0]],
   ['a writeAgain with a value that is a number', 'RING_BAD_REQUEST', [12, 1, USER1, 7, VERSION, 0, 0, 0]],
   ['a writeAgain with a value of 1,048,577 bytes', 'RING_VALUE_TOO_LARGE', [12, 1, USER1, new Uint8Array(1_048_577), VERSION, 0, 0, 0]],
