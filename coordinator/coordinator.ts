@@ -52,7 +52,10 @@ export interface CoordinatorPorts {
 const ID_STEP = 2;
 const ID_MAX = 0x7fff_fffe;
 const LOSSES_A_TICK = 256;
-/** How far ahead of this wall clock another node's versions may be: it may have gone on from its ceiling, and clocks differ. */
+/**
+ * How far ahead of this node's clock another node's versions may be: it may have gone on from its ceiling, and what it
+ * issued just now has not been merged here, however far the clocks of the cluster are ahead of this wall clock.
+ */
 const ISSUED_AHEAD_MS_MAX = 60_000;
 
 export class Coordinator implements OperationEnvironment {
@@ -233,7 +236,7 @@ export class Coordinator implements OperationEnvironment {
 
   #canBeIssued({ timestamp, writer }: Version): boolean {
     const { clock, wallMs } = this.#ports;
-    const latest = Math.max(clock.last, (wallMs() + ISSUED_AHEAD_MS_MAX) * TICKS_PER_MS);
+    const latest = clock.read(wallMs()) + ISSUED_AHEAD_MS_MAX * TICKS_PER_MS;
     const node = nodeOfWriter(writer);
     return timestamp <= latest && this.#placement.topology.members.some(({ id }) => id === node);
   }

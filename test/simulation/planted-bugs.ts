@@ -176,8 +176,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'acknowledges a write that was sent again and that something newer had superseded',
     file: 'coordinator/write-operation.ts',
-    find: 'const { again, flags } = this.#request;\n',
-    replace: 'const { again, flags } = this.#request;\n    if (again !== null) { this.#succeed(this.#superseded.length); return; }\n',
+    find: 'if (this.#round > 1 || this.#answered) this.#keep(sub);',
+    replace: 'if (this.#round > 1 || this.#answered || this.#request.again !== null) this.#keep(sub);',
   },
   {
     name: 'writes anew by itself what the client was told the version of',
