@@ -11,7 +11,7 @@
  *  O4  When a node is lost, the operations whose clients wait learn of it at once; the others, which only have hints to
  *      leave, some in each tick: together they would hold up everybody for as long as it takes to write all hints.
  */
-import { IdTable, TICKS_PER_MS, nodeOfWriter, readVersion, type HybridClock, type NodeId, type Version } from '../data/index.ts';
+import { IdTable, TICKS_PER_MS, nodeOfWriter, readVersion, versionToBytes, type HybridClock, type NodeId, type Version } from '../data/index.ts';
 import { TYPE, WRITE_FLAGS, errorNumber, type DeleteMessage, type GetMessage, type PeerReply, type PeerRequest, type PutMessage, type ScanMessage, type WriteAgainMessage } from '../wire/index.ts';
 import { OperationList } from './operation-list.ts';
 import {
@@ -52,10 +52,7 @@ export interface CoordinatorPorts {
 const ID_STEP = 2;
 const ID_MAX = 0x7fff_fffe;
 const LOSSES_A_TICK = 256;
-/**
- * How far ahead of this node's clock another node's versions may be: it may have gone on from its ceiling, and what it
- * issued just now has not been merged here, however far the clocks of the cluster are ahead of this wall clock.
- */
+/** How far ahead of this wall clock the version of another node may be that this one has not heard of: it may have gone on from its ceiling. */
 const ISSUED_AHEAD_MS_MAX = 60_000;
 
 export class Coordinator implements OperationEnvironment {
@@ -107,13 +104,22 @@ export class Coordinator implements OperationEnvironment {
     this.#write({ sink, id, key, value: null, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: null, above: null }, nowMs);
   }
 
-  /** A version that no node can have issued by now is refused: whoever sent it would decide who wins for a long time. */
+  /**
+   * A version far ahead that this node has not heard of is not taken: who could send any would drive all clocks ahead. A
+   * frame of whoever issued it, or of whoever has its record, brings it, so that asking again helps.
+   */
   writeAgain(sink: AnswerSink, [, id, key, value, bytes, level, timeoutMs, flags]: WriteAgainMessage, nowMs: number): void {
     const version = readVersion(bytes, 0);
     const isAbove = (flags & WRITE_FLAGS.above) !== 0;
     this.count(isAbove ? 'rewrites' : 'writesAgain');
-    if (!this.#canBeIssued(version)) {
+    const issuer = nodeOfWriter(version.writer);
+    if (!this.#placement.topology.members.some((member) => member.id === issuer)) {
       sink.answer([TYPE.failed, id, errorNumber('RING_BAD_REQUEST'), 'no node of this cluster can have issued this version', 0, 0, null]);
+      return;
+    }
+    if (!this.#isHeardOf(version)) {
+      const why = 'this node has not heard of a version as new as this yet; the write may or may not surface later';
+      sink.answer([TYPE.failed, id, errorNumber('RING_UNKNOWN'), why, 0, 0, isAbove ? null : versionToBytes(version)]);
       return;
     }
     this.#write({ sink, id, key, value, level, deadlineMs: this.#deadline(timeoutMs, nowMs), fsync: this.#options.fsync, flags, again: isAbove ? null : version, above: isAbove ? version : null }, nowMs);
@@ -234,11 +240,9 @@ export class Coordinator implements OperationEnvironment {
     operation.start();
   }
 
-  #canBeIssued({ timestamp, writer }: Version): boolean {
+  #isHeardOf({ timestamp }: Version): boolean {
     const { clock, wallMs } = this.#ports;
-    const latest = clock.read(wallMs()) + ISSUED_AHEAD_MS_MAX * TICKS_PER_MS;
-    const node = nodeOfWriter(writer);
-    return timestamp <= latest && this.#placement.topology.members.some(({ id }) => id === node);
+    return timestamp <= Math.max(clock.last, (wallMs() + ISSUED_AHEAD_MS_MAX) * TICKS_PER_MS);
   }
 
   #isOverloaded(sink: AnswerSink, id: number): boolean {
