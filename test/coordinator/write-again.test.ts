@@ -88,6 +88,32 @@ describe('a write that is sent again under its version', () => {
     for (const node of [0, 1, 2]) expect(cluster.stored(node, key)).toStrictEqual({ version: later.written.version, value: 'theirs' });
   });
 
+  it('leaves what another client wrote after it was seen, which a second write with a version of its own undoes', async () => {
+    for (const retry of ['same-version', 'always'] as const) {
+      const cluster = await three();
+      const key = cluster.keyAt(0);
+      const seen: (string | null)[] = [];
+      const look = async (): Promise<void> => {
+        const read = cluster.get(2, key, QUORUM);
+        await cluster.deliver();
+        seen.push(read.value);
+        cluster.tick(1);
+      };
+      const first = cluster.put(0, key, 'ours', QUORUM, 0, TELL);
+      await cluster.deliver();
+      // It is applied; the answer is lost with the connection.
+      await look();
+      cluster.put(1, key, 'theirs', QUORUM);
+      await cluster.deliver();
+      await look();
+      const second = retry === 'always' ? cluster.put(2, key, 'ours', QUORUM) : cluster.writeAgain(2, key, 'ours', toldOf(first), QUORUM);
+      await cluster.deliver();
+      await look();
+      expect(second.isWritten).toBe(retry === 'always');
+      expect(seen).toStrictEqual(['ours', 'theirs', retry === 'always' ? 'ours' : 'theirs']);
+    }
+  });
+
   it('is unknown, with its version, when too few take it', async () => {
     const cluster = await three();
     const key = cluster.keyAt(0);
