@@ -60,7 +60,7 @@ async function write(writer: number): Promise<void> {
       counts.acknowledged++;
     } catch (error) {
       if (!(error instanceof RingError)) throw error;
-      if (error.code === 'RING_UNKNOWN') {
+      if (error.isOutcomeUnknown) {
         history.possible.add(value);
         counts.unknown++;
       } else {

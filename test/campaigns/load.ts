@@ -168,7 +168,7 @@ export class Load {
       } else {
         this.counts.unknown++;
         history.possible(write);
-        if (error.code !== 'RING_UNKNOWN') this.#find(`a write failed with ${error.code}: ${error.message}`);
+        if (!error.isOutcomeUnknown) this.#find(`a write failed with ${error.code}: ${error.message}`);
       }
       await new Promise((resolve) => {
         setTimeout(resolve, FAILED_PAUSE_MS);
