@@ -42,11 +42,11 @@ Lines are written concurrently, those of one key one after the other: the last o
 10 seconds.
 
 A bad line (not JSON, no key, a key or value too large, an unknown field) stops the load: what stands before it is
-written, nothing behind it is. A write that failed with RING_OVERLOADED, RING_UNAVAILABLE, RING_UNKNOWN or RING_TIMEOUT
-is sent again, and again, with growing pauses. It says the same as the first one, so a second write does no harm, unless
-somebody else wrote to that key in between: that write is undone. For the same reason a load that was stopped, or killed,
-can simply be run again; a key with several lines goes through all its values again. When it stops it says up to which
-line everything is acknowledged, and the command that goes on from there.
+written, nothing behind it is. A write that failed with RING_OVERLOADED, RING_UNAVAILABLE, RING_UNKNOWN,
+RING_SUPERSEDED or RING_TIMEOUT is sent again, and again, with growing pauses. It says the same as the first one, so a
+second write does no harm, unless somebody else wrote to that key in between: that write is undone. For the same reason a
+load that was stopped, or killed, can simply be run again; a key with several lines goes through all its values again.
+When it stops it says up to which line everything is acknowledged, and the command that goes on from there.
 
 Exit status 0: all is acknowledged; 1: stopped by a signal; 2: a bad line, a failure, or a wrong command line.
 

@@ -5,7 +5,7 @@ import { codeOf } from './errors.ts';
  * What may go better the next time. `RING_UNKNOWN` is among them because a load says the same of a key each time: a
  * second write does no harm, but to what somebody else wrote to that key in between.
  */
-const CODES_TO_RETRY: ReadonlySet<string> = new Set(['RING_OVERLOADED', 'RING_UNAVAILABLE', 'RING_UNKNOWN', 'RING_TIMEOUT']);
+const CODES_TO_RETRY: ReadonlySet<string> = new Set(['RING_OVERLOADED', 'RING_UNAVAILABLE', 'RING_UNKNOWN', 'RING_SUPERSEDED', 'RING_TIMEOUT']);
 const PAUSE_MS_MIN = 50;
 const PAUSE_MS_MAX = 2_000;
 

@@ -24,7 +24,7 @@ describe('progress', () => {
 });
 
 describe('sending again', () => {
-  it.each(['RING_OVERLOADED', 'RING_UNAVAILABLE', 'RING_UNKNOWN', 'RING_TIMEOUT'] as const)('waits longer each time after %s, and gives up in the end', (code) => {
+  it.each(['RING_OVERLOADED', 'RING_UNAVAILABLE', 'RING_UNKNOWN', 'RING_SUPERSEDED', 'RING_TIMEOUT'] as const)('waits longer each time after %s, and gives up in the end', (code) => {
     const pause = (count: number, nowMs: number, random = 0.5) => retryPauseMs(new RingError(code, ''), { count, firstAtMs: 0 }, nowMs, 10_000, random);
     const pauses = [1, 2, 3, 4, 20].map((count) => pause(count, 0) ?? -1);
     expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
