@@ -15,6 +15,8 @@ export const STEPS: Readonly<Record<string, Step>> = {
     const detail = await client.getWithDetail('plain', { consistency: 'quorum' });
     equal(detail.version, version, 'the version that was read');
     check(detail.replied.length >= 2, 'two replicas were counted');
+    equal(detail.nodes.map(({ node }) => node).toSorted((a, b) => a - b), [0, 1, 2], 'the nodes of which something is told');
+    check(detail.nodes.filter((node) => node.said === 'record' && node.version?.timestamp === version.timestamp).length >= 2, 'what each had said');
     await client.delete('plain', { consistency: 'all' });
     equal(await client.get('plain'), null, 'a deleted value');
     equal(await client.get('never put'), null, 'an absent value');
@@ -94,6 +96,49 @@ export const STEPS: Readonly<Record<string, Step>> = {
     for await (const { key } of client.scan({ from: 'scan/', to: 'scan/0300', reverse: true, keysOnly: true, limit: 3 })) last.push(text.decode(key));
     equal(last, ['scan/0299', 'scan/0298', 'scan/0297'], 'the last three before the end');
     await client.close();
+  },
+
+  'a level: puts, a batch, ranges, sublevels, why a key has its value, and clear': async ({ RingLevel }, { urls }) => {
+    const db = new RingLevel<string, { readonly n: number }>(urls, { ...PATIENT, keyspace: 'page', valueEncoding: 'json' });
+    await db.put('a', { n: 1 });
+    await db.batch([{ type: 'put', key: 'b', value: { n: 2 } }, { type: 'put', key: 'c', value: { n: 3 } }, { type: 'del', key: 'a' }]);
+    await db.batch().put('d', { n: 4 }).write();
+    equal(await db.getMany(['a', 'b', 'd']), [null, { n: 2 }, { n: 4 }], 'of each, the deleted one undefined');
+    const found: [string, number][] = [];
+    for await (const [key, value] of db.iterator({ gte: 'b', lt: 'd' })) found.push([key, value.n]);
+    equal(found, [['b', 2], ['c', 3]], 'a range');
+    equal(await db.keys({ reverse: true, limit: 2 }).all(), ['d', 'c'], 'the last keys');
+    const users = db.sublevel('users', { valueEncoding: 'utf8' });
+    await users.put('alice', 'é 🗝');
+    equal(await users.iterator().all(), [['alice', 'é 🗝']], 'a sublevel');
+    const { value, nodes } = await db.getWithDetail('b');
+    equal([value, nodes.length], [{ n: 2 }, 3], 'a value with detail');
+    const { rule, winner } = await db.explain('b');
+    equal([rule.code, winner?.deleted, winner?.replicas.length !== 0], ['only-version', false, true], 'why');
+    // Of another keyspace nothing is seen.
+    const other = new RingLevel(urls, { ...PATIENT, keyspace: 'other page' });
+    equal(await other.keys().all(), [], 'another keyspace');
+    await other.close();
+    await db.clear({ lt: 'c' });
+    equal(await db.keys({ gte: 'a' }).all(), ['c', 'd'], 'what is left');
+    await db.clear();
+    equal([await db.keys().all(), await users.keys().all()], [[], []], 'after all was cleared');
+    await db.close();
+    equal(db.status, 'closed', 'the state');
+    await db.open();
+    equal(await db.get('c'), undefined, 'opened again');
+    await db.close();
+  },
+
+  'a level is given views and gives them back': async ({ RingLevel }, { urls }) => {
+    const db = new RingLevel<Uint8Array, Uint8Array>(urls, { ...PATIENT, keyspace: 'views', keyEncoding: 'view', valueEncoding: 'view' });
+    const [key, value] = [Uint8Array.of(0, 255), Uint8Array.of(255, 0, 1)];
+    await db.put(key, value);
+    equalBytes((await db.get(key)) ?? null, value, 'a value');
+    equalBytes((await db.keys().next()) ?? null, key, 'a key');
+    await db[Symbol.asyncDispose]();
+    const error = await errorOf(db.get(key));
+    check(error instanceof Error && 'code' in error && error.code === 'LEVEL_DATABASE_NOT_OPEN', `it is closed, not ${String(error)}`);
   },
 
   'many requests are spread over the nodes': async ({ RingClient }, { urls }) =>
