@@ -39,7 +39,7 @@ export abstract class PortableClient implements AsyncDisposable {
     this.#dispatcher = new Dispatcher(platform, addressesFrom(urls), this.#settings);
   }
 
-  /** Keys have 1 to 1,024 bytes, values up to 1 MiB; text is UTF-8. Also rejects with `RING_UNKNOWN` and `RING_SUPERSEDED` (see above). */
+  /** Keys have 1 to 1,024 bytes, values up to 1 MiB; text is UTF-8. Also rejects with `RING_UNKNOWN` and `RING_SUPERSEDED`: see `retryWrites`. */
   put(key: string | Uint8Array, value: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<WriteAnswer> {
     return this.#request(PUT, options, () => this.#written(key, valueBytes(value), options, this.#writeFlags));
   }
@@ -49,7 +49,7 @@ export abstract class PortableClient implements AsyncDisposable {
     return this.#request(PUT_WITH_DETAIL, options, () => this.#written(key, valueBytes(value), options, this.#writeFlags + WRITE_FLAGS.detail));
   }
 
-  /** Writes a tombstone, whether or not there is a value. Also rejects with `RING_UNKNOWN` and `RING_SUPERSEDED` (see above). */
+  /** Writes a tombstone, whether or not there is a value. Also rejects with `RING_UNKNOWN` and `RING_SUPERSEDED`: see `retryWrites`. */
   delete(key: string | Uint8Array, options: RequestOptions = NO_OPTIONS): Promise<WriteAnswer> {
     return this.#request(DELETE, options, () => this.#written(key, NO_BYTES, options, this.#writeFlags));
   }
@@ -74,6 +74,7 @@ export abstract class PortableClient implements AsyncDisposable {
    * versions never show, and no key comes twice. Each slice is as fresh as a read at its level when it was taken; the
    * whole is no snapshot: what is written meanwhile may be in it or not. A slice is asked for again as a read is; when one
    * fails for good the iterator throws, and a new scan from the last key goes on. `timeoutMs` is that of one slice.
+   * With `keysOnly: true` the entries are of the type `KeyEntry`.
    */
   scan(options: KeyScanOptions): AsyncGenerator<KeyEntry, void, undefined>;
   scan(options?: ScanOptions): AsyncGenerator<ScanEntry, void, undefined>;
@@ -122,6 +123,7 @@ export abstract class PortableClient implements AsyncDisposable {
     await this.#dispatcher.close();
   }
 
+  /** As `close`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

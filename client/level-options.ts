@@ -25,7 +25,7 @@ export interface ReplicatedLevelOptions<K = string, V = string> extends Abstract
   readonly keyspace?: string;
 }
 
-/** The defaults of `consistency` and of some others are not those of `RingClient`: see RING_LEVEL_DEFAULTS. */
+/** Options of `RingLevel`: those of a database and those of a client. The defaults of `consistency` and of some others are not those of `RingClient`: `quorum`, and `always` for `retryWrites`. */
 export interface RingLevelOptions<K = string, V = string> extends ReplicatedLevelOptions<K, V>, RingClientOptions {}
 
 /**
@@ -44,18 +44,27 @@ export function splitOptions<K, V>(options: RingLevelOptions<K, V>): { readonly 
   };
 }
 
-/** abstract-level's options of each call, and those of every request. */
+/** abstract-level's options of `get`, and those of every request. So are the next ones for their calls. */
 export type LevelGetOptions<K, V> = AbstractGetOptions<K, V> & RequestOptions;
+/** Of `getMany`. */
 export type LevelGetManyOptions<K, V> = AbstractGetManyOptions<K, V> & RequestOptions;
+/** Of `has`. */
 export type LevelHasOptions<K> = AbstractHasOptions<K> & RequestOptions;
+/** Of `hasMany`. */
 export type LevelHasManyOptions<K> = AbstractHasManyOptions<K> & RequestOptions;
+/** Of `put`. */
 export type LevelPutOptions<K, V> = AbstractPutOptions<K, V> & RequestOptions;
+/** Of `del`. */
 export type LevelDelOptions<K> = AbstractDelOptions<K> & RequestOptions;
+/** Of `batch`. */
 export type LevelBatchOptions<K, V> = AbstractBatchOptions<K, V> & RequestOptions;
-/** An operation's own options count before those of its batch. */
+/** One operation of a batch: abstract-level's, and the options of a request. Its own options count before those of its batch. */
 export type LevelBatchOperation<Database, K, V> = AbstractBatchOperation<Database, K, V> & RequestOptions;
+/** Of `clear`. */
 export type LevelClearOptions<K> = AbstractClearOptions<K> & RequestOptions;
-/** `timeoutMs` is that of one slice. */
+/** Of `iterator`; `timeoutMs` is that of one slice. */
 export type LevelIteratorOptions<K, V> = AbstractIteratorOptions<K, V> & RequestOptions;
+/** Of `keys`; `timeoutMs` is that of one slice. */
 export type LevelKeyIteratorOptions<K> = AbstractKeyIteratorOptions<K> & RequestOptions;
+/** Of `values`; `timeoutMs` is that of one slice. */
 export type LevelValueIteratorOptions<K, V> = AbstractValueIteratorOptions<K, V> & RequestOptions;

@@ -1,9 +1,11 @@
 /** What a client can be told, its defaults and its limits. */
 import { LEVELS, TIMEOUT_MS_MAX, type Consistency, type LevelNumber } from '../wire/index.ts';
 
+/** What every call can be told. */
 export interface RequestOptions {
+  /** Default: that of the client. */
   readonly consistency?: Consistency;
-  /** 1 to 600,000. */
+  /** How long the node may take, milliseconds, 1 to 600,000; default: that of the client. */
   readonly timeoutMs?: number;
   /**
    * Rejects the call with the signal's reason. A request that has not been sent is not sent any more; a write that has
@@ -12,6 +14,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a client can be told. Lengths of time are milliseconds, 1 to 600,000. */
 export interface RingClientOptions {
   /** Default `available`. */
   readonly consistency?: Consistency;
@@ -19,7 +22,7 @@ export interface RingClientOptions {
   readonly timeoutMs?: number;
   /** How long one attempt to connect to one address may take; default 2,000. */
   readonly connectTimeoutMs?: number;
-  /** Bytes of all requests without an answer, from which on new ones fail with `RING_OVERLOADED`; default 64 MiB. */
+  /** Bytes of all requests without an answer, from which on new ones fail with `RING_OVERLOADED`; default 67,108,864. */
   readonly queueBytesMax?: number;
   /** Requests that were sent and have no answer; more wait in the queue; default 16,384. */
   readonly inFlightMax?: number;
@@ -39,15 +42,16 @@ export interface RingClientOptions {
    * `by-partition`: after some requests the client learns the topology, connects to the members as it needs them, and
    * sends what has a key to its home node, or another replica; a node that does not answer for 200 ms is gone round.
    * `when-busy`: the same, but the node that it is connected to anyway gets what it keeps itself, until it has
-   * BUSY_IN_FLIGHT requests in flight: a few large frames are cheaper than many small ones. `none`: one connection, to
+   * 256 requests in flight: a few large frames are cheaper than many small ones. `none`: one connection, to
    * the first of the addresses that can be reached. Default `when-busy`.
    */
-  readonly spread?: (typeof SPREADS)[number];
+  readonly spread?: 'by-partition' | 'when-busy' | 'none';
 }
 
 const RETRY_WRITES = ['never', 'same-version', 'always'] as const;
+/** What becomes of a write whose outcome is not known. */
 export type RetryWrites = (typeof RETRY_WRITES)[number];
-const SPREADS = ['by-partition', 'when-busy', 'none'] as const;
+const SPREADS: readonly RingClientOptions['spread'][] = ['by-partition', 'when-busy', 'none'];
 
 /** Every option with its value. */
 export type Settings = Required<RingClientOptions>;

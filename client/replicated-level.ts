@@ -35,7 +35,7 @@ import { RangeCursor } from './range-cursor.ts';
 import { ASK_SLICE, type AskSlice } from './scan.ts';
 import { OPERATIONS_AT_ONCE_MAX, settled, writeAll, type WriteOperation } from './write-batch.ts';
 
-/** What a database needs of a client. */
+/** What a database needs of a client; a `RingClient` is one. */
 export type LevelClient = Pick<
   PortableClient,
   'close' | 'converged' | 'delete' | 'deleteWithDetail' | 'explain' | 'get' | 'getWithDetail' | 'locate' | 'put' | 'putWithDetail' | 'status' | typeof ASK_SLICE
@@ -92,10 +92,13 @@ export interface ReplicatedLevel<KDefault = string, VDefault = string> {
   /** Costs what `get` costs: the value is read and not handed out. */
   has(key: KDefault): Promise<boolean>;
   has<K = KDefault>(key: K, options: LevelHasOptions<K>): Promise<boolean>;
+  /** As `getMany`, without the values. */
   hasMany(keys: KDefault[]): Promise<boolean[]>;
   hasMany<K = KDefault>(keys: K[], options: LevelHasManyOptions<K>): Promise<boolean[]>;
+  /** Resolves when the write is acknowledged at its consistency level. */
   put(key: KDefault, value: VDefault): Promise<void>;
   put<K = KDefault, V = VDefault>(key: K, value: V, options: LevelPutOptions<K, V>): Promise<void>;
+  /** Writes a tombstone, whether or not there is a value. */
   del(key: KDefault): Promise<void>;
   del<K = KDefault>(key: K, options: LevelDelOptions<K>): Promise<void>;
   /**
@@ -122,12 +125,15 @@ export interface ReplicatedLevel<KDefault = string, VDefault = string> {
    */
   iterator(): AbstractIterator<this, KDefault, VDefault>;
   iterator<K = KDefault, V = VDefault>(options: LevelIteratorOptions<K, V>): AbstractIterator<this, K, V>;
+  /** As `iterator`, without the values, which are not sent. */
   keys(): AbstractKeyIterator<this, KDefault>;
   keys<K = KDefault>(options: LevelKeyIteratorOptions<K>): AbstractKeyIterator<this, K>;
+  /** As `iterator`, without the keys. */
   values(): AbstractValueIterator<this, KDefault, VDefault>;
   values<K = KDefault, V = VDefault>(options: LevelValueIteratorOptions<K, V>): AbstractValueIterator<this, K, V>;
 }
 
+/** An abstract-level database over whatever client it is given; `RingLevel` brings one. */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class ReplicatedLevel<KDefault = string, VDefault = string> extends AbstractLevel<Encoded, KDefault, VDefault> {
   readonly #keyspace: Keyspace;

@@ -17,25 +17,31 @@ interface RangeOptions extends RequestOptions {
   readonly to?: string | Uint8Array;
   /** All keys that begin so; instead of `from` and `to`. */
   readonly prefix?: string | Uint8Array;
-  /** From the end of the range downwards. */
+  /** From the end of the range downwards; default `false`. */
   readonly reverse?: boolean;
   /** At most so many entries; default: all. */
   readonly limit?: number;
 }
 
+/** What a scan with values can be told. */
 export interface ScanOptions extends RangeOptions {
+  /** Default `false`. */
   readonly keysOnly?: false;
 }
 
-/** Without the values, which are not sent then. */
+/** What a scan without values can be told; they are not sent then. */
 export interface KeyScanOptions extends RangeOptions {
+  /** `true`. */
   readonly keysOnly: true;
 }
 
+/** What a scan without values yields. */
 export interface KeyEntry {
+  /** The program's own bytes, as is the value. */
   readonly key: Uint8Array;
 }
 
+/** What a scan yields. */
 export interface ScanEntry extends KeyEntry {
   readonly value: Uint8Array;
 }

@@ -17,6 +17,7 @@ import { readU32, readU64, writeU32, writeU64 } from './bytes.ts';
 import { DataError } from './errors.ts';
 import { INCARNATION_MAX, NODE_ID_MAX, incarnation, nodeId, type Incarnation, type NodeId } from './identifiers.ts';
 
+/** Which of two writes of one key is the later one: the greater timestamp, then the greater writer. */
 export interface Version {
   /** Unix milliseconds × 1024 + counter. */
   readonly timestamp: number;

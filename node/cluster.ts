@@ -17,48 +17,71 @@ import { NodeError, codeOf } from './errors.ts';
 import { newIdentity, type Identity } from './identity.ts';
 import type { HeldDisk } from './ports.ts';
 
+/** What a cluster in this process can be told. */
 export interface ClusterOptions {
+  /** 1 to 1,000; their ids are 0, 1, 2 … */
   readonly nodes: number;
+  /** How many nodes keep each key, 1 to `nodes`. */
   readonly replicationFactor: number;
   /** Node i keeps its data in `dir/node-i`. Without it everything is in memory and gone when the cluster is closed. */
   readonly dir?: string;
+  /** Of the key hash, 0 to 4,294,967,295; default 0. */
   readonly hashSeed?: number;
   /** One for each node; without them free ones are taken. */
   readonly ports?: readonly number[];
-  /** Anything else of a node's configuration. */
+  /** Anything else of a node's configuration, by the keys of the README; `logLevel` is `silent` by default. */
   readonly config?: NodeConfigInput;
 }
 
+/**
+ * A running cluster. `put`, `get`, `delete` and `explain` go through the running node with the lowest id and reject as
+ * those of `RingClient`, with `RING_UNAVAILABLE` when no node is left; what takes the id of a node rejects with
+ * `RangeError` when there is none. What waits for nodes to hear each other rejects with `RING_UNAVAILABLE` after 10 s.
+ */
 export interface Cluster {
+  /** Where the nodes listen, by their ids. */
   readonly urls: readonly string[];
+  /** Writes a value. */
   put(key: string | Uint8Array, value: string | Uint8Array, options?: RequestOptions): Promise<WriteAnswer>;
   /** null: absent, deleted, or (at the default consistency) no node is left. */
   get(key: string | Uint8Array, options?: RequestOptions): Promise<Uint8Array | null>;
+  /** Writes a tombstone, whether or not there is a value. */
   delete(key: string | Uint8Array, options?: RequestOptions): Promise<WriteAnswer>;
-  /** Crashes a node. */
+  /** Crashes a node: its connections break, what it had not answered is dropped. */
   fail(id: number): Promise<void>;
   /** Starts a crashed node again, on what it had on disk. Resolves when it and the nodes that it can reach hear each other. */
   recover(id: number): Promise<void>;
+  /** A node falls silent, its connections stay open. */
   pause(id: number): Promise<void>;
+  /** It goes on. */
   resume(id: number): Promise<void>;
   /** Crashes a node if it runs, removes its data, starts it again. */
   wipe(id: number): Promise<void>;
   /** Nodes of different groups no longer hear each other. */
   partition(groups: readonly (readonly number[])[]): Promise<void>;
+  /** All hear each other again. */
   heal(): Promise<void>;
-  /** Sets a node's wall clock off; holds over restarts. */
+  /** Sets a node's wall clock ahead, or behind when negative; holds over restarts. */
   skew(id: number, milliseconds: number): Promise<void>;
+  /** Whether all replicas are equal now; not so when no node is left. */
   converged(): Promise<ConvergedAnswer>;
+  /** The cluster as the running node with the lowest id sees it. */
   status(): Promise<ClusterStatus>;
   /** Why the key has its value, as the running node with the lowest id finds it. */
   explain(key: string | Uint8Array): Promise<ExplainAnswer>;
   /** The node ids that keep a key, the home node first. */
   replicasOf(key: string | Uint8Array): readonly number[];
+  /** Stops all nodes in order. */
   close(): Promise<void>;
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Resolves when every node takes requests, all hear each other, and all count in quorums. */
+/**
+ * Resolves when every node takes requests, all hear each other, and all count in quorums. Rejects with the node's own error
+ * (`RING_LISTEN_FAILED`, `RING_DIRECTORY_IN_USE`, `RING_CONFIG_INVALID`, `RING_TOPOLOGY_INVALID` …), or `RING_UNAVAILABLE`
+ * when they do not find each other within 10 s; nothing is left running then.
+ */
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   for (let attempt = 0; ; attempt++) {
     const cluster = new LocalCluster(options, options.ports ?? (await freePorts(options.nodes)));

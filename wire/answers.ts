@@ -3,6 +3,7 @@ import type { Version } from '../data/portable.ts';
 
 /** An acknowledged write. */
 export interface WriteAnswer {
+  /** That it was given. */
   readonly version: Version;
   /** Replicas that have the record on disk. */
   readonly durableOn: readonly number[];
@@ -39,6 +40,7 @@ export interface ReadAnswer {
  * | `unreachable` | it was not asked |
  */
 export const WRITE_SAID = ['applied', 'present', 'superseded', 'refused', 'unknown', 'hints-full', 'applied-untrusted', 'superseded-untrusted', 'no-answer', 'unreachable'] as const;
+/** What a replica had said of a write when it was answered. */
 export type WriteSaid = (typeof WRITE_SAID)[number];
 
 /**
@@ -47,8 +49,10 @@ export type WriteSaid = (typeof WRITE_SAID)[number];
  * lost a newer one. `failed`: it could not look.
  */
 export const READ_SAID = ['record', 'absent', 'damaged', 'failed', 'untrusted', 'no-answer', 'unreachable'] as const;
+/** What a node had said to a read when it was answered. */
 export type ReadSaid = (typeof READ_SAID)[number];
 
+/** A write at one replica. */
 export interface ReplicaWrite {
   readonly node: number;
   readonly said: WriteSaid;
@@ -56,6 +60,7 @@ export interface ReplicaWrite {
   readonly hintedOn: number | null;
 }
 
+/** A read at one node. */
 export interface NodeRead {
   readonly node: number;
   /** A stand-in was asked for hints only. */

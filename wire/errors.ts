@@ -24,6 +24,7 @@ export const ERROR_CODES = {
 } as const;
 
 export type ErrorNumber = keyof typeof ERROR_CODES;
+/** The codes of a `RingError`. */
 export type ErrorCode = (typeof ERROR_CODES)[ErrorNumber];
 
 const NUMBER_BY_CODE = new Map<ErrorCode, ErrorNumber>(

@@ -21,6 +21,7 @@ export interface InspectedCopy {
   readonly remembered: string | null;
 }
 
+/** A hint as it lies with its holder. */
 export interface InspectedHint {
   /** The replica that it is kept for. */
   readonly target: number;
@@ -54,6 +55,7 @@ export interface KeyInspection {
   readonly dirtyFor: readonly number[];
 }
 
+/** A copy, with its age. */
 export interface ExplainedCopy extends InspectedCopy {
   /**
    * The answering node's wall clock minus the version's timestamp, milliseconds; null without a version. A version's
@@ -63,6 +65,7 @@ export interface ExplainedCopy extends InspectedCopy {
   readonly ageMs: number | null;
 }
 
+/** A hint, with its holder and its age. */
 export interface ExplainedHint extends InspectedHint {
   /** The node that keeps it. */
   readonly holder: number;
@@ -73,6 +76,7 @@ export interface ExplainedHint extends InspectedHint {
 /** One member of the cluster; the fields of its inspection are null when it did not answer. */
 export interface ExplainedNode {
   readonly node: number;
+  /** Its place in the preference list. */
   readonly role: 'home' | 'replica' | 'fallback';
   /** What the answering node believes of it. */
   readonly liveness: 'alive' | 'suspect' | 'dead';
@@ -80,12 +84,17 @@ export interface ExplainedNode {
   readonly reachable: boolean;
   /** Its own wall clock when it looked, Unix milliseconds. */
   readonly wallMs: number | null;
-  readonly store: KeyInspection['store'] | null;
+  /** The state of its store. */
+  readonly store: 'open' | 'reopening' | 'closed' | null;
+  /** Whether it has counted all its records since its start, without which it does not sweep. */
   readonly scanned: boolean | null;
+  /** Why its store is not trusted in the key's partition; null: it is trusted. */
   readonly untrusted: string | null;
+  /** Other replicas of the key that an untrusted store has not been compared with yet. */
   readonly awaits: readonly number[];
   /** Also null for a fallback node. */
   readonly copy: ExplainedCopy | null;
+  /** Replicas for which it gave hints of this partition up, and owes a sweep instead. */
   readonly dirtyFor: readonly number[];
 }
 
@@ -94,7 +103,9 @@ export interface ExplainedWinner {
   readonly version: string;
   /** It is a tombstone: the key is deleted. */
   readonly deleted: boolean;
+  /** Length of the value in bytes. */
   readonly valueBytes: number;
+  /** Milliseconds, as that of a copy. */
   readonly ageMs: number;
   /** Replicas with an intact copy of it. */
   readonly replicas: readonly number[];
@@ -158,6 +169,7 @@ export type ExplainFindingCode =
   /** A node gave hints up and owes a sweep. */
   | 'dirty';
 
+/** One statement, as a code for programs and a sentence for people. */
 export interface Explained<Code extends string> {
   readonly code: Code;
   /** The node that it is about; null: all of them. */
@@ -174,11 +186,13 @@ export interface ExplainAnswer {
   readonly key: string | { readonly base64: string };
   /** XXH32 of the key. */
   readonly hash: number;
+  /** As `locate` tells it. */
   readonly partition: number;
   readonly homeNode: number;
   /** The preference list: the replicas, home node first, then the fallback nodes. */
   readonly replicas: readonly number[];
   readonly fallbacks: readonly number[];
+  /** Of the topology. */
   readonly epoch: number;
   /** The node that answers: it asked the others, and ages are by its clock. */
   readonly askedNode: number;
@@ -188,12 +202,14 @@ export interface ExplainAnswer {
   readonly sweepIntervalMs: number;
   /** In the order of the preference list. */
   readonly nodes: readonly ExplainedNode[];
+  /** Those that are kept for replicas of the key. */
   readonly hints: readonly ExplainedHint[];
   /** null: no record was found. */
   readonly winner: ExplainedWinner | null;
+  /** By what the winner won. */
   readonly rule: { readonly code: ExplainRule; readonly text: string };
-  /** Empty: nothing that was acknowledged can be newer. */
+  /** Why something newer may exist. Empty: nothing that was acknowledged can be newer. */
   readonly doubts: readonly Explained<ExplainDoubt>[];
-  /** Never empty. */
+  /** What was found, and what the nodes will do about it. Never empty. */
   readonly next: readonly Explained<ExplainFindingCode>[];
 }

@@ -65,6 +65,7 @@ export const TYPE = {
 
 /** Consistency levels by their number on the wire. */
 export const LEVELS = ['available', 'one', 'quorum', 'all'] as const;
+/** How many replicas a request waits for; README, section "Consistency levels". */
 export type Consistency = (typeof LEVELS)[number];
 export type LevelNumber = 0 | 1 | 2 | 3;
 
