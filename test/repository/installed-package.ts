@@ -50,14 +50,15 @@ export async function pack(directory: string): Promise<Packed> {
   return { file: join(directory, told.filename), paths: told.files.map(({ path }) => path) };
 }
 
-/** `directory` becomes a project with the package in it. False when npm reaches no registry for what it depends on. */
+/** `directory` becomes a project with the package in it. False when npm reaches no registry for what it depends on, or not in time. */
 export async function installInto(directory: string, packed: Packed): Promise<boolean> {
   await mkdir(directory);
   await writeFile(join(directory, 'package.json'), '{ "name": "empty", "private": true, "type": "module" }\n');
-  const flags = ['--prefix', directory, '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries', '1'];
+  const flags = ['--prefix', directory, '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries', '0', '--fetch-timeout', '20000'];
   const { status, stderr } = await run('npm', ['install', packed.file, ...flags], directory, NPM_TIMEOUT_MS);
   if (status === 0) return true;
-  if (NO_REGISTRY.test(stderr)) return false;
+  // Ended by the time limit, it has said nothing.
+  if (status === null || NO_REGISTRY.test(stderr)) return false;
   throw new Error(`npm install failed: ${stderr}`);
 }
 

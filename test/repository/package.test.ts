@@ -76,7 +76,7 @@ describe('installed into an empty project', () => {
     project = join(directory.path, 'project');
     isInstalled = await installInto(project, packed);
     if (isInstalled) cluster = await Cluster.start(project);
-    else process.stdout.write('the installed package is not tested: npm reaches no registry\n');
+    else process.stdout.write('the installed package is not tested: npm reaches no registry, or not in time\n');
   }, INSTALL_TIMEOUT_MS);
 
   afterAll(async () => cluster?.[Symbol.asyncDispose]());
