@@ -68,8 +68,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'takes a tombstone for nothing',
     file: 'coordinator/read-operation.ts',
-    find: '    if (record === null) return;\n    this.#environment.hold(record.length);',
-    replace: '    if (record === null || valueOf(record) === null) return;\n    this.#environment.hold(record.length);',
+    find: "    this.#replies.push(reply);\n    this.#count(reply);",
+    replace: "    this.#replies.push(reply);\n    if (record !== null && valueOf(record) === null) return;\n    this.#count(reply);",
   },
   {
     name: 'takes the last record to arrive for the newest',
