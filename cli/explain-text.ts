@@ -19,7 +19,7 @@ export function explanationLines(answer: ExplainAnswer): readonly string[] {
     ...alignColumns([NODE_HEADER, ...shown.map(nodeRow)]),
     ...(hints.length === 0 ? [] : ['', ...alignColumns([HINT_HEADER, ...hints.map(hintRow)])]),
     '',
-    ...wrap(winner === null ? 'value: none' : winner.deleted ? `value: none, deleted by ${winner.version}` : `value: ${winner.valueBytes} bytes, version ${winner.version}`, '  '),
+    ...wrap(winner === null ? 'value: none' : winner.deleted ? `value: none, deleted by ${winner.version}` : `value: ${winner.valueBytes} ${winner.valueBytes === 1 ? 'byte' : 'bytes'}, version ${winner.version}`, '  '),
     ...wrap(`rule: ${rule.text} (${rule.code})`, '  '),
     ...section('what may be newer:', doubts),
     ...section('what happens next:', next),
