@@ -1,5 +1,5 @@
 /**
- * `npm run sim:bugs -- [--seeds 300] [--only TEXT]`: plants each bug of planted-bugs.ts in a copy of the sources and runs
+ * `npm run sim:bugs -- [--seeds 1500] [--only TEXT]`: plants each bug of planted-bugs.ts in a copy of the sources and runs
  * the simulation there until a seed catches it. Exit status 1 when one is not caught. The sources themselves are never
  * changed, and hold no switch for any of this.
  */
@@ -14,7 +14,7 @@ import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const COPIED = ['config', 'data', 'wire', 'coordinator', 'node', 'client', 'cli', 'bench', 'test', 'package.json', 'tsconfig.json'];
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '300' }, only: { type: 'string', default: '' } } });
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1500' }, only: { type: 'string', default: '' } } });
 const bugs = PLANTED_BUGS.filter(({ name }) => name.includes(values.only));
 const missed: string[] = [];
 for (const bug of bugs) {

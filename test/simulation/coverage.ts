@@ -37,6 +37,7 @@ export const REQUIRED_CLOCK_FAULTS = ['clockJumps', 'clockDrifts'] as const;
 export const REQUIRED_PATHS = [
   'hintsDelivered',
   'hintsChecked',
+  'missedWritesChecked',
   'readRepairs',
   'sweepHealed',
   'rewrites',

@@ -67,6 +67,8 @@ const HOUR_MS = 3_600_000;
 const WHOLE_LOOK_MS = 250;
 const REMEMBERED_AFTER_MS = 1_500;
 const PARTITION_BEFORE_RESTORE_MS = 900;
+/** Long enough that the wiped node is back before, and is asked. */
+const AWAY_AFTER_WIPE_MS = 2_000;
 
 export class Nemesis {
   readonly #ports: NemesisPorts;
@@ -285,12 +287,8 @@ export class Nemesis {
         return;
       }
       case 'wipe':
-        this.#record(node, 'wipe');
-        this.#takeAway(node, 'crash');
-        node.end('crash');
-        node.disk.wipe();
-        coverage.add('wipes');
-        this.#restart(node);
+        if (random.isBelow(0.5)) this.#wipeAfterPartition(node);
+        else this.#wipe(node, () => this.#takeAway(node, 'crash'));
         return;
       case 'restore':
         if (random.isBelow(0.6)) this.#putBackAfterPartition(node);
@@ -299,6 +297,33 @@ export class Nemesis {
       default:
         throw new Error(`${fault} does not destroy`);
     }
+  }
+
+  #wipe(node: SimNode, alsoBefore: () => void): void {
+    this.#record(node, 'wipe');
+    alsoBefore();
+    node.end('crash');
+    node.disk.wipe();
+    this.#ports.coverage.add('wipes');
+    this.#restart(node);
+  }
+
+  /** Another replica misses some writes first, and one that has them is away: who then asks only the first knows too little. */
+  #wipeAfterPartition(victim: SimNode): void {
+    const { random, nodes, network, coverage } = this.#ports;
+    const [apart, away] = nodes.filter((node) => node !== victim).toSorted(() => random.next() - 0.5);
+    if (apart === undefined || away === undefined) return;
+    network.partition([[apart.name], nodes.filter((node) => node !== apart).map((node) => node.name)]);
+    this.#later(PARTITION_BEFORE_RESTORE_MS, () => {
+      network.heal();
+      if (!this.#mayDestroy()) return;
+      this.#wipe(victim, () => {
+        if (!away.isUp) return;
+        coverage.add('processCrashes');
+        away.end('crash');
+        this.#later(AWAY_AFTER_WIPE_MS + this.#span(3_000), () => away.start());
+      });
+    });
   }
 
   /** Where it hurts: mostly one that has what another replica missed, which a hint of its own shows. */

@@ -84,10 +84,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'const order = this.#newest === null || compareVersions(version, this.#newest) !== 0 ? 1 : 0;',
   },
   {
+    // Either of two nodes sweeps with the other, so an exchange that carries one way only is made up for by the other's: here
+    // both carry only from the lower node to the higher.
     name: 'sweeps in one direction only',
-    file: 'coordinator/anti-entropy.ts',
-    find: '    else if (order < 0) wanted.push(stored.key);\n  }\n  for (const name of theirs.keys()) {',
-    replace: '  }\n  for (const name of [] as string[]) {',
+    file: 'node/background.ts',
+    find: "        return this.#ask(peer, 'sweepBytes', effect.build);\n      case 'slice':\n        return store.recordSlice(effect.range, effect.limits).catch(() => null);\n      case 'store':\n",
+    replace:
+      "        return this.#ask(peer, 'sweepBytes', (id) => (peer < this.#options.self && effect.build(id)[0] === TYPE.sweepRecords ? [TYPE.sweepRecords, id, []] : effect.build(id)));\n      case 'slice':\n        return store.recordSlice(effect.range, effect.limits).catch(() => null);\n      case 'store':\n        if (peer > this.#options.self) return 'stored';\n",
   },
   {
     name: 'takes a damaged record for an absent one',

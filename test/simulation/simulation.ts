@@ -57,6 +57,7 @@ interface Plan {
 /** Until then a healed cluster must be equal; a bound of virtual time. */
 const CONVERGE_MS = 60_000;
 const START_MS = 20_000;
+const KEYS_WHILE_AWAY = 8;
 /** What makes hints, and breaks their delivery. */
 const AWAY: readonly Fault[] = ['crash', 'pause', 'partition', 'reset', 'clog', 'crash', 'power'];
 /** The one that runs when the faults end may be past the damage. */
@@ -117,6 +118,7 @@ class Simulation {
     } else {
       await this.#deliverHints();
       this.#checkHintsArrived();
+      await this.#writeWhileAway();
     }
     this.#countPaths();
     return {
@@ -279,6 +281,27 @@ class Simulation {
     if (end !== 'done') this.#violate('hints-left', '', `${this.#hintsLeft()} hints were not delivered within ${CONVERGE_MS} ms after the faults`);
   }
 
+  /** Without faults every write that a node misses because it is down has a hint, and the hint is all that it needs. */
+  async #writeWhileAway(): Promise<void> {
+    const random = this.#fork();
+    const away = random.pick(this.#nodes);
+    const others = this.#nodes.filter((node) => node !== away);
+    away.end('crash');
+    const isSeenByAll = (): boolean => others.every((node) => node.engine?.status.node().peers.some((peer) => peer.node === away.id && peer.liveness !== 'alive') === true);
+    if ((await this.#world.run(this.#world.nowMs + CONVERGE_MS, this.#every(100, isSeenByAll))) !== 'done') this.#violate('not-converged', '', `not all see that ${away.name} is down`);
+    const keys = Array.from({ length: KEYS_WHILE_AWAY }, (_, index) => `away-${index}`);
+    const acknowledged = new Set<string>();
+    // A client may hold a connection that is lost already: what it asks for then is unknown, and promises nothing.
+    for (const key of keys) if ((await this.#askOne(random, this.#request('put', key, 'available', 3_000), others))?.kind === 'acknowledged') acknowledged.add(key);
+    away.start();
+    const due = [...acknowledged].filter((key) => this.#placement.ofKey(Buffer.from(key)).replicas.some((id) => id === away.id));
+    const missing = (): readonly string[] => due.filter((key) => away.disk.content.get(this.#databaseKey(Buffer.from(key))) === undefined);
+    // The last hint may still be on its way to its holder when its write is acknowledged.
+    await this.#world.run(this.#world.nowMs + CONVERGE_MS, this.#every(100, () => away.isServing && missing().length === 0));
+    for (const key of missing()) this.#violate('lost-write', key, `${away.name} was down during a write of ${key} and never got it`);
+    this.#coverage.add('missedWritesChecked', due.length);
+  }
+
   #hintsLeft(): number {
     return this.#nodes.reduce((sum, { disk }) => sum + disk.dump().filter(({ key }) => key[0] === KEYSPACE.hint).length, 0);
   }
@@ -359,17 +382,18 @@ class Simulation {
     if (keys.size > 0) await this.#converge('after what was lost was written anew');
   }
 
-  async #askOne(random: SeededRandom, wanted: Wanted): Promise<void> {
+  async #askOne(random: SeededRandom, wanted: Wanted, nodes: readonly SimNode[] = this.#nodes): Promise<Outcome | null> {
     const client = random.pick(this.#clients);
-    const node = random.pick(this.#nodes);
+    const node = random.pick(nodes);
     await this.#world.run(this.#world.nowMs + 5_000, () => client.isConnected(node));
     if (!client.isConnected(node)) {
       this.#violate('not-converged', wanted.key, `${client.name} cannot connect with ${node.name}`);
-      return;
+      return null;
     }
     const answers: Outcome[] = [];
     client.ask(node, wanted, (outcome) => answers.push(outcome));
     await this.#world.run(this.#world.nowMs + 10_000, () => answers.length > 0);
+    return answers[0] ?? null;
   }
 
   // --- the verdict ---------------------------------------------------------------------------------------------
